@@ -18,6 +18,9 @@ endif()
 # What every target of ours is compiled with.
 function(troupe_compile_options target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+    target_compile_options(${target} PRIVATE -Wno-restrict) # False for "literal" + std::string: GCC bug 105651.
+  endif()
   if(TROUPE_WERROR)
     target_compile_options(${target} PRIVATE -Werror)
   endif()

@@ -1,0 +1,272 @@
+#include "runtime/optimizer_state.h"
+
+#include <torch/torch.h>
+
+#include <functional>
+#include <map>
+#include <set>
+#include <tuple>
+
+#include "runtime/callback.h"
+#include "runtime/error.h"
+#include "runtime/state_dict.h"
+#include "runtime/torch_version.h"
+
+namespace troupe {
+namespace {
+
+using torch::optim::Optimizer;
+using torch::optim::OptimizerParamGroup;
+using torch::optim::OptimizerParamState;
+
+/// Calls visit(name, reference) for every option of a group; false for a class that is not known.
+template <class Visitor>
+bool visit_options(torch::optim::OptimizerOptions& options, Visitor&& visit) {
+  const auto visit_adam = [&](auto& adam) {
+    visit("lr", adam.lr());
+    visit("beta1", std::get<0>(adam.betas()));
+    visit("beta2", std::get<1>(adam.betas()));
+    visit("eps", adam.eps());
+    visit("weight_decay", adam.weight_decay());
+    visit("amsgrad", adam.amsgrad());
+  };
+  if (auto* adam = dynamic_cast<torch::optim::AdamOptions*>(&options)) {
+    visit_adam(*adam);
+  } else if (auto* adamw = dynamic_cast<torch::optim::AdamWOptions*>(&options)) {
+    visit_adam(*adamw);
+  } else if (auto* sgd = dynamic_cast<torch::optim::SGDOptions*>(&options)) {
+    visit("lr", sgd->lr());
+    visit("momentum", sgd->momentum());
+    visit("dampening", sgd->dampening());
+    visit("weight_decay", sgd->weight_decay());
+    visit("nesterov", sgd->nesterov());
+  } else if (auto* rmsprop = dynamic_cast<torch::optim::RMSpropOptions*>(&options)) {
+    visit("lr", rmsprop->lr());
+    visit("alpha", rmsprop->alpha());
+    visit("eps", rmsprop->eps());
+    visit("weight_decay", rmsprop->weight_decay());
+    visit("momentum", rmsprop->momentum());
+    visit("centered", rmsprop->centered());
+  } else if (auto* adagrad = dynamic_cast<torch::optim::AdagradOptions*>(&options)) {
+    visit("lr", adagrad->lr());
+    visit("lr_decay", adagrad->lr_decay());
+    visit("weight_decay", adagrad->weight_decay());
+    visit("initial_accumulator_value", adagrad->initial_accumulator_value());
+    visit("eps", adagrad->eps());
+  } else {
+    return false;
+  }
+  return true;
+}
+
+/// Calls visit(name, tensor or step reference) for every field of a parameter's state.
+template <class Visitor>
+void visit_state(OptimizerParamState& state, Visitor&& visit) {
+  const auto visit_adam = [&](auto& adam) {
+    visit("step", adam.step());
+    visit("exp_avg", adam.exp_avg());
+    visit("exp_avg_sq", adam.exp_avg_sq());
+    visit("max_exp_avg_sq", adam.max_exp_avg_sq());
+  };
+  if (auto* adam = dynamic_cast<torch::optim::AdamParamState*>(&state)) {
+    visit_adam(*adam);
+  } else if (auto* adamw = dynamic_cast<torch::optim::AdamWParamState*>(&state)) {
+    visit_adam(*adamw);
+  } else if (auto* sgd = dynamic_cast<torch::optim::SGDParamState*>(&state)) {
+    visit("momentum_buffer", sgd->momentum_buffer());
+  } else if (auto* rmsprop = dynamic_cast<torch::optim::RMSpropParamState*>(&state)) {
+    visit("step", rmsprop->step());
+    visit("square_avg", rmsprop->square_avg());
+    visit("momentum_buffer", rmsprop->momentum_buffer());
+    visit("grad_avg", rmsprop->grad_avg());
+  } else if (auto* adagrad = dynamic_cast<torch::optim::AdagradParamState*>(&state)) {
+    visit("step", adagrad->step());
+    visit("sum", adagrad->sum());
+  }
+}
+
+std::unique_ptr<OptimizerParamState> make_state(const std::string& type) {
+  if (type == "Adam") {
+    return std::make_unique<torch::optim::AdamParamState>();
+  }
+  if (type == "AdamW") {
+    return std::make_unique<torch::optim::AdamWParamState>();
+  }
+  if (type == "SGD") {
+    return std::make_unique<torch::optim::SGDParamState>();
+  }
+  if (type == "RMSprop") {
+    return std::make_unique<torch::optim::RMSpropParamState>();
+  }
+  return std::make_unique<torch::optim::AdagradParamState>();
+}
+
+std::string tensor_prefix(int index, const std::string& parameter) {
+  return "optimizer." + std::to_string(index) + "." + parameter + ".";
+}
+
+std::map<const c10::TensorImpl*, std::string> names_of(const torch::nn::Module& module) {
+  std::map<const c10::TensorImpl*, std::string> names;
+  for (const auto& parameter : module.named_parameters()) {
+    names[parameter.value().unsafeGetTensorImpl()] = parameter.key();
+  }
+  return names;
+}
+
+std::vector<std::string> group_names(OptimizerParamGroup& group, const std::map<const c10::TensorImpl*, std::string>& names) {
+  std::vector<std::string> result;
+  for (const auto& parameter : group.params()) {
+    const auto found = names.find(parameter.unsafeGetTensorImpl());
+    if (found == names.end()) {
+      throw ConfigError("the optimizer holds a parameter that is not registered with the module: a checkpoint cannot name it");
+    }
+    result.push_back(found->second);
+  }
+  return result;
+}
+
+void require_same_groups(Optimizer& optimizer, const torch::nn::Module& module, const v1::OptimizerState& state) {
+  const std::string type = optimizer_type(optimizer);
+  if (type != state.type()) {
+    throw MismatchError("the checkpoint's optimizer is " + state.type() + ", the module configures " + type);
+  }
+  auto& groups = optimizer.param_groups();
+  if (static_cast<int>(groups.size()) != state.groups_size()) {
+    throw MismatchError("the checkpoint's optimizer has " + std::to_string(state.groups_size()) +
+                        " parameter groups, the module configures " + std::to_string(groups.size()));
+  }
+  const auto names = names_of(module);
+  for (size_t i = 0; i < groups.size(); ++i) {
+    const auto present = group_names(groups[i], names);
+    const auto& saved = state.groups(static_cast<int>(i)).parameters();
+    if (!std::equal(present.begin(), present.end(), saved.begin(), saved.end())) {
+      throw MismatchError("parameter group " + std::to_string(i) + " of the checkpoint's optimizer holds other parameters than the " +
+                          "module's: " + std::to_string(saved.size()) + " there, " + std::to_string(present.size()) + " here");
+    }
+  }
+}
+
+struct OptionSaver {
+  StateDict& dict;
+  void operator()(const char* name, double value) { dict.set(name, value); }
+  void operator()(const char* name, bool value) { dict.set(name, value); }
+};
+
+struct OptionLoader {
+  const StateDict& dict;
+  void operator()(const char* name, double& value) { value = dict.get_double(name); }
+  void operator()(const char* name, bool& value) { value = dict.get_bool(name); }
+};
+
+struct StateSaver {
+  StateDict& scalars;
+  std::vector<NamedTensor>& tensors;
+  const std::string& prefix;
+  void operator()(const char* name, int64_t value) { scalars.set(name, value); }
+  void operator()(const char* name, const at::Tensor& tensor) {
+    if (tensor.defined()) {
+      tensors.push_back({prefix + name, detached_copy(tensor)});
+    }
+  }
+};
+
+struct StateLoader {
+  const StateDict& scalars;
+  const std::map<std::string, const at::Tensor*>& tensors;
+  const std::string& prefix;
+  void operator()(const char* name, int64_t& value) { value = scalars.get_int(name); }
+  void operator()(const char* name, at::Tensor& tensor) {
+    const auto found = tensors.find(prefix + name);
+    if (found != tensors.end()) {
+      tensor = found->second->clone();
+    }
+  }
+};
+
+double option_of(OptimizerParamGroup& group, const std::vector<std::string>& wanted) {
+  double result = 0;
+  visit_options(group.options(), [&](const char* name, auto& value) {
+    for (const auto& candidate : wanted) {
+      result = candidate == name ? static_cast<double>(value) : result;
+    }
+  });
+  return result;
+}
+
+}  // namespace
+
+std::string optimizer_type(const Optimizer& optimizer) {
+  const std::string full = readable_type_name(typeid(optimizer));
+  return full.substr(full.rfind(':') == std::string::npos ? 0 : full.rfind(':') + 1);
+}
+
+void require_known_optimizer(const Optimizer& optimizer) {
+  static const std::set<std::string> known = {"Adam", "AdamW", "SGD", "RMSprop", "Adagrad"};
+  if (!known.contains(optimizer_type(optimizer))) {
+    throw ConfigError("optimizer " + optimizer_type(optimizer) +
+                      " cannot be trained: its state cannot be kept; allowed are Adam, AdamW, SGD, RMSprop and Adagrad");
+  }
+}
+
+double momentum_of(OptimizerParamGroup& group) {
+  return option_of(group, {"momentum", "beta1"});
+}
+
+double weight_decay_of(OptimizerParamGroup& group) {
+  return option_of(group, {"weight_decay"});
+}
+
+v1::OptimizerState capture_optimizer(Optimizer& optimizer, const torch::nn::Module& module, int index,
+                                     std::vector<NamedTensor>& tensors) {
+  v1::OptimizerState result;
+  result.set_type(optimizer_type(optimizer));
+  const auto names = names_of(module);
+  for (auto& group : optimizer.param_groups()) {
+    auto* saved = result.add_groups();
+    StateDict options;
+    visit_options(group.options(), OptionSaver{options});
+    *saved->mutable_options() = options.proto();
+    const auto parameters = group_names(group, names);
+    for (size_t i = 0; i < parameters.size(); ++i) {
+      saved->add_parameters(parameters[i]);
+      const auto state = optimizer.state().find(optimizer_state_key(group.params()[i]));
+      if (state == optimizer.state().end()) {
+        continue;
+      }
+      StateDict scalars;
+      const std::string prefix = tensor_prefix(index, parameters[i]);
+      visit_state(*state->second, StateSaver{scalars, tensors, prefix});
+      auto* parameter = result.add_parameters();
+      parameter->set_parameter(parameters[i]);
+      *parameter->mutable_scalars() = scalars.proto();
+    }
+  }
+  return result;
+}
+
+void restore_optimizer(Optimizer& optimizer, const torch::nn::Module& module, int index, const v1::OptimizerState& state,
+                       const std::vector<NamedTensor>& tensors) {
+  require_same_groups(optimizer, module, state);
+  std::map<std::string, at::Tensor> parameters;
+  for (const auto& parameter : module.named_parameters()) {
+    parameters[parameter.key()] = parameter.value();
+  }
+  std::map<std::string, const at::Tensor*> by_name;
+  for (const auto& named : tensors) {
+    by_name[named.name] = &named.tensor;
+  }
+  for (size_t i = 0; i < optimizer.param_groups().size(); ++i) {
+    const StateDict options(state.groups(static_cast<int>(i)).options());
+    visit_options(optimizer.param_groups()[i].options(), OptionLoader{options});
+  }
+  optimizer.state().clear();
+  for (const auto& saved : state.parameters()) {
+    auto restored = make_state(state.type());
+    const StateDict scalars(saved.scalars());
+    const std::string prefix = tensor_prefix(index, saved.parameter());
+    visit_state(*restored, StateLoader{scalars, by_name, prefix});
+    optimizer.state()[optimizer_state_key(parameters.at(saved.parameter()))] = std::move(restored);
+  }
+}
+
+}  // namespace troupe

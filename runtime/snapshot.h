@@ -1,0 +1,54 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <torch/nn/module.h>
+#include <troupe/v1/checkpoint.pb.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "runtime/event.h"
+
+namespace troupe {
+
+/// A tensor as a checkpoint keeps it.
+struct NamedTensor {
+  std::string name;   ///< As in v1::TensorInfo.
+  at::Tensor tensor;  ///< On the CPU, contiguous, without a graph, shared with nobody who writes.
+};
+
+/// A copy of everything that the training thread owns and the future depends on. Belongs to whoever holds it; no thread changes it.
+struct Snapshot {
+  std::vector<NamedTensor> tensors;
+  v1::TrainingState state;
+  Position position;
+  uint64_t elapsed_us = 0;
+};
+
+/// A copy that shares nothing with `tensor`.
+at::Tensor detached_copy(const at::Tensor& tensor);
+
+/// The tensor of this name, or nullptr.
+const at::Tensor* find_tensor(const std::vector<NamedTensor>& tensors, const std::string& name);
+
+/// Copies parameters and buffers as "module.<name>", in registration order.
+void capture_module(const torch::nn::Module& module, std::vector<NamedTensor>& tensors);
+
+/// Throws MismatchError, with the list of missing, unexpected and mismatched names, unless restore_module would work.
+void require_matching_module(const torch::nn::Module& module, const std::vector<NamedTensor>& tensors);
+
+/// Copies "module.<name>" into the module's parameters and buffers, in place. Throws as require_matching_module does, before anything
+/// is changed.
+void restore_module(torch::nn::Module& module, const std::vector<NamedTensor>& tensors);
+
+/// Copies the gradients of an open accumulation window as "gradient.<parameter>".
+void capture_gradients(const torch::nn::Module& module, std::vector<NamedTensor>& tensors);
+/// Puts them back; parameters that have none in `tensors` get none.
+void restore_gradients(torch::nn::Module& module, const std::vector<NamedTensor>& tensors);
+
+/// The default CPU generator's state, as the tensor "rng.cpu".
+void capture_rng(std::vector<NamedTensor>& tensors);
+void restore_rng(const std::vector<NamedTensor>& tensors);
+
+}  // namespace troupe

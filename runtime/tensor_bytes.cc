@@ -1,0 +1,73 @@
+#include "runtime/tensor_bytes.h"
+
+#include <torch/torch.h>
+
+#include <array>
+#include <utility>
+
+#include "runtime/error.h"
+
+namespace troupe {
+namespace {
+
+constexpr std::array<std::pair<v1::DType, at::ScalarType>, 10> kTypes{{{v1::DTYPE_FLOAT32, at::kFloat},
+                                                                      {v1::DTYPE_FLOAT64, at::kDouble},
+                                                                      {v1::DTYPE_FLOAT16, at::kHalf},
+                                                                      {v1::DTYPE_BFLOAT16, at::kBFloat16},
+                                                                      {v1::DTYPE_INT64, at::kLong},
+                                                                      {v1::DTYPE_INT32, at::kInt},
+                                                                      {v1::DTYPE_INT16, at::kShort},
+                                                                      {v1::DTYPE_INT8, at::kChar},
+                                                                      {v1::DTYPE_UINT8, at::kByte},
+                                                                      {v1::DTYPE_BOOL, at::kBool}}};
+
+v1::DType to_dtype(const NamedTensor& named) {
+  for (const auto& [dtype, scalar_type] : kTypes) {
+    if (scalar_type == named.tensor.scalar_type()) {
+      return dtype;
+    }
+  }
+  throw ConfigError("checkpoint: tensor '" + named.name + "' is of dtype " + c10::toString(named.tensor.scalar_type()) +
+                    ", which the format does not have");
+}
+
+at::ScalarType to_scalar_type(v1::DType dtype) {
+  for (const auto& [known, scalar_type] : kTypes) {
+    if (known == dtype) {
+      return scalar_type;
+    }
+  }
+  throw CorruptionError("checkpoint: dtype " + std::to_string(dtype) + " is not in the format");
+}
+
+}  // namespace
+
+TensorView view_tensor(const NamedTensor& named) {
+  TensorView view;
+  view.name = named.name;
+  view.dtype = to_dtype(named);
+  view.shape = named.tensor.sizes().vec();
+  view.bytes = ByteView(static_cast<const std::byte*>(named.tensor.data_ptr()), named.tensor.nbytes());
+  return view;
+}
+
+Snapshot to_snapshot(CheckpointData& data) {
+  Snapshot snapshot;
+  for (int i = 0; i < data.header.tensors_size(); ++i) {
+    const auto& info = data.header.tensors(i);
+    auto* buffer = new TensorBuffer(std::move(data.tensors[static_cast<size_t>(i)]));
+    const std::vector<int64_t> shape(info.shape().begin(), info.shape().end());
+    snapshot.tensors.push_back({info.name(), torch::from_blob(
+                                                 buffer->data(), shape, [buffer](void* /*bytes*/) { delete buffer; },
+                                                 torch::dtype(to_scalar_type(info.dtype())))});
+  }
+  data.tensors.clear();
+  if (data.training_state) {
+    snapshot.state = *data.training_state;
+  }
+  snapshot.position = data.header.position();
+  snapshot.elapsed_us = data.header.elapsed_us();
+  return snapshot;
+}
+
+}  // namespace troupe

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <concepts>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,6 +42,8 @@ class Callback {
   /// The state to keep in a checkpoint; empty where the class has none.
   virtual StateDict state_dict() const = 0;
   virtual void load_state_dict(const StateDict& state) = 0;
+  /// Tells the callback where the run keeps its files, before any hook runs and before its state is loaded.
+  virtual void set_run_directory(const std::filesystem::path& run_directory) = 0;
 
  private:
   CallbackInfo info_;
@@ -77,6 +80,9 @@ concept HasState = requires(const T& callback, T& mutable_callback, const StateD
   { callback.state_dict() } -> std::convertible_to<StateDict>;
   mutable_callback.load_state_dict(state);
 };
+
+template <class T>
+concept HasRunDirectory = requires(T& callback, const std::filesystem::path& path) { callback.set_run_directory(path); };
 
 template <class T>
 concept HasStateKey = requires(const T& callback) {
@@ -163,6 +169,12 @@ class TypedCallback final : public Callback {
   void load_state_dict([[maybe_unused]] const StateDict& state) override {
     if constexpr (HasState<T>) {
       callback_->load_state_dict(state);
+    }
+  }
+
+  void set_run_directory([[maybe_unused]] const std::filesystem::path& run_directory) override {
+    if constexpr (HasRunDirectory<T>) {
+      callback_->set_run_directory(run_directory);
     }
   }
 

@@ -86,6 +86,9 @@ void RunState::apply_run_event(const Event& event) {
       status_ = v1::RUN_STATUS_RUNNING;
       reason_.clear();
       own(votes_).clear();  // Callbacks vote afresh.
+      if (event.run_resumed().has_fit()) {
+        own(fit_) = event.run_resumed().fit();
+      }
       break;
     case Event::kRunEnded:
       status_ = event.run_ended().status();

@@ -64,7 +64,8 @@ void CheckpointScan::check() {
     case Record::kTrainingState:
       return previous_ <= Record::kChunk && full ? check_order(Record::kHeader) : fail("training state out of place");
     case Record::kCallbackState:
-      return full ? check_order(Record::kTrainingState) : fail("callback state in a checkpoint of weights only");
+      return full && previous_ <= Record::kCallbackState ? check_order(Record::kTrainingState)
+                                                         : fail("callback state out of place");
     case Record::kRunState:
       return previous_ < Record::kRunState ? check_order(full ? Record::kTrainingState : Record::kHeader)
                                            : fail("run state out of place");

@@ -16,7 +16,7 @@ std::string EventSequence::problem_with(const Event& event, bool starts_segment)
   if (event.has_run_resumed()) {
     return problem_with_resume(event, starts_segment);
   }
-  if (known_ && event.seq() != last_seq_ + 1) {
+  if (seq_known_ && event.seq() != last_seq_ + 1) {
     return expected_but(last_seq_ + 1, event.seq());
   }
   if (event.has_run_started() != (event.seq() == 1)) {
@@ -33,13 +33,10 @@ std::string EventSequence::problem_with_resume(const Event& event, bool starts_s
   if (resumed.from_seq() == 0 || event.seq() != resumed.from_seq() + 1) {
     return "RunResumed from seq " + std::to_string(resumed.from_seq()) + " has seq " + std::to_string(event.seq());
   }
-  if (!known_) {
-    return {};
-  }
-  if (resumed.incarnation() != incarnation_ + 1) {
+  if (incarnation_known_ && resumed.incarnation() != incarnation_ + 1) {
     return "expected incarnation " + std::to_string(incarnation_ + 1) + ", found " + std::to_string(resumed.incarnation());
   }
-  if (resumed.from_seq() + resumed.superseded_events() != last_seq_) {
+  if (seq_known_ && resumed.from_seq() + resumed.superseded_events() != last_seq_) {
     return "RunResumed follows seq " + std::to_string(resumed.from_seq() + resumed.superseded_events()) +
            ", but the last event before it has seq " + std::to_string(last_seq_);
   }
@@ -48,12 +45,11 @@ std::string EventSequence::problem_with_resume(const Event& event, bool starts_s
 
 void EventSequence::advance(const Event& event) {
   last_seq_ = event.seq();
-  if (event.has_run_started()) {
-    incarnation_ = 1;
-  } else if (event.has_run_resumed()) {
-    incarnation_ = event.run_resumed().incarnation();
+  seq_known_ = true;
+  if (event.has_run_started() || event.has_run_resumed()) {
+    incarnation_ = event.has_run_started() ? 1 : event.run_resumed().incarnation();
+    incarnation_known_ = true;
   }
-  known_ = true;
 }
 
 }  // namespace troupe

@@ -18,8 +18,8 @@ class EventSequence {
   /// Takes `event` as the last one.
   void advance(const Event& event);
 
-  /// What comes next follows a gap: its seq cannot be checked against the last one.
-  void forget() { known_ = false; }
+  /// What comes next follows a gap: it cannot be checked against the last event.
+  void forget() { seq_known_ = incarnation_known_ = false; }
 
   /// Of the last event; 0 for none.
   uint64_t last_seq() const { return last_seq_; }
@@ -30,7 +30,8 @@ class EventSequence {
 
   uint64_t last_seq_ = 0;
   uint32_t incarnation_ = 0;
-  bool known_ = true;
+  bool seq_known_ = true;
+  bool incarnation_known_ = true;  // False from a gap to the next event that tells.
 };
 
 }  // namespace troupe

@@ -8,6 +8,7 @@
 
 #include "callbacks/python_format.h"
 #include "runtime/error.h"
+#include "runtime/options.h"
 
 namespace troupe {
 namespace {
@@ -20,17 +21,23 @@ std::string three_decimals(double value) {
 
 }  // namespace
 
+void EarlyStoppingOptions::describe(OptionVisitor& visit) {
+  visit("monitor", monitor, "Metric to watch, as logged by the module.").required();
+  visit("min_delta", min_delta, "An improvement must exceed this, strictly.").at_least(0);
+  visit("patience", patience, "Checks without improvement before the vote; counts checks, not epochs.").at_least(0);
+  visit("mode", mode, "Whether smaller or larger is better.");
+  visit("strict", strict, "A missing metric is an error.");
+  visit("check_finite", check_finite, "NaN and infinities stop the run.");
+  visit("stopping_threshold", stopping_threshold, "A value better than this is good enough: stop.");
+  visit("divergence_threshold", divergence_threshold, "A value worse than this is hopeless: stop.");
+  visit("check_on_train_epoch_end", check_on_train_epoch_end,
+        "Check at the end of the training epoch (true) or of the validation (false); none: where validation tells.");
+  visit("verbose", verbose, "Say on standard error what each check found.");
+}
+
 EarlyStopping::EarlyStopping(EarlyStoppingOptions options)
     : options_(std::move(options)), best_score_(worst_score(options_.mode)) {
-  if (options_.monitor.empty()) {
-    throw ConfigError("EarlyStopping: `monitor` is empty; name the metric to watch");
-  }
-  if (options_.patience < 0) {
-    throw ConfigError("EarlyStopping: `patience` is " + std::to_string(options_.patience) + "; it must be 0 or more");
-  }
-  if (!(options_.min_delta >= 0.0)) {
-    throw ConfigError("EarlyStopping: `min_delta` is " + python_repr(options_.min_delta) + "; it must be 0 or more");
-  }
+  check_options("EarlyStopping", options_);
 }
 
 bool EarlyStopping::applies_to(const RunState& run) const {
@@ -78,10 +85,11 @@ void EarlyStopping::check(Control& control) {
   const RunState& run = control.run();
   const auto current = run.metric(options_.monitor);
   if (!current) {
-    const std::string message = "Early stopping conditioned on metric `" + options_.monitor +
-                                "` which is not available. Pass in or modify your `EarlyStopping` callback to use any of the "
-                                "following: " +
-                                logged_metric_names(run);
+    const std::string message =
+        "Early stopping conditioned on metric `" + options_.monitor +
+        "` which is not available. Pass in or modify your `EarlyStopping` callback to use any of the "
+        "following: " +
+        logged_metric_names(run);
     if (options_.strict) {
       throw ConfigError(message);
     }
@@ -113,7 +121,8 @@ EarlyStopping::Verdict EarlyStopping::evaluate(double current) {
   }
   std::string by;
   if (std::isfinite(best_score_)) {
-    by = " by " + three_decimals(std::fabs(best_score_ - current)) + " >= min_delta = " + python_repr(options_.min_delta);
+    by = " by " + three_decimals(std::fabs(best_score_ - current)) +
+         " >= min_delta = " + python_repr(options_.min_delta);
   }
   say("Metric " + options_.monitor + " improved" + by + ". New best score: " + three_decimals(current));
   best_score_ = current;
@@ -143,9 +152,9 @@ EarlyStopping::Verdict EarlyStopping::judge_patience() const {
   if (wait_count_ == 0 || wait_count_ < options_.patience) {
     return {};
   }
-  return {Reason::kPatienceExhausted, "Monitored metric " + options_.monitor + " did not improve in the last " +
-                                          std::to_string(wait_count_) + " records. Best score: " +
-                                          three_decimals(best_score_) + ". Signaling Trainer to stop."};
+  return {Reason::kPatienceExhausted,
+          "Monitored metric " + options_.monitor + " did not improve in the last " + std::to_string(wait_count_) +
+              " records. Best score: " + three_decimals(best_score_) + ". Signaling Trainer to stop."};
 }
 
 void EarlyStopping::say(const std::string& message) const {
@@ -183,8 +192,8 @@ void EarlyStopping::load_state_dict(const StateDict& state) {
 }
 
 std::string EarlyStopping::state_key() const {
-  return "EarlyStopping{'monitor': " + python_repr(options_.monitor) + ", 'mode': " +
-         python_repr(mode_name(options_.mode)) + "}";
+  return "EarlyStopping{'monitor': " + python_repr(options_.monitor) +
+         ", 'mode': " + python_repr(mode_name(options_.mode)) + "}";
 }
 
 }  // namespace troupe

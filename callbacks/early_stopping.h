@@ -12,30 +12,34 @@
 namespace troupe {
 
 struct EarlyStoppingOptions {
-  std::string monitor = {};                                      ///< Metric to watch, as logged by the module. Required.
-  double min_delta = 0.0;                                        ///< An improvement must exceed this, strictly.
-  int64_t patience = 3;                                          ///< Checks without improvement before the vote.
-  Mode mode = Mode::kMin;                                        ///< Whether smaller or larger is better.
-  bool strict = true;                                            ///< A missing metric is an error.
-  bool check_finite = true;                                      ///< NaN and infinities stop the run.
-  std::optional<double> stopping_threshold = std::nullopt;       ///< A value better than this is good enough: stop.
-  std::optional<double> divergence_threshold = std::nullopt;     ///< A value worse than this is hopeless: stop.
-  std::optional<bool> check_on_train_epoch_end = std::nullopt;   ///< Where to check; unset: see EarlyStopping.
-  bool verbose = false;                                          ///< Say on standard error what each check found.
+  std::string monitor = {};                                     ///< Metric to watch, as logged by the module. Required.
+  double min_delta = 0.0;                                       ///< An improvement must exceed this, strictly.
+  int64_t patience = 3;                                         ///< Checks without improvement before the vote.
+  Mode mode = Mode::kMin;                                       ///< Whether smaller or larger is better.
+  bool strict = true;                                           ///< A missing metric is an error.
+  bool check_finite = true;                                     ///< NaN and infinities stop the run.
+  std::optional<double> stopping_threshold = std::nullopt;      ///< A value better than this is good enough: stop.
+  std::optional<double> divergence_threshold = std::nullopt;    ///< A value worse than this is hopeless: stop.
+  std::optional<bool> check_on_train_epoch_end = std::nullopt;  ///< Where to check; unset: see EarlyStopping.
+  bool verbose = false;                                         ///< Say on standard error what each check found.
+
+  void describe(OptionVisitor& visit);
 };
 
-/// Votes to stop the run when a metric no longer improves. It checks at the end of a training epoch or of a validation; unless the
-/// options say which, at the end of the epoch where validation runs once an epoch or never, else after each validation. Patience
-/// counts checks, not epochs. The vote is withdrawn when a later check finds no reason for it, and cast afresh on resume from the
-/// restored state and the present options. Does nothing in a sanity check, in a fast_dev_run and outside a fit.
+/// Votes to stop the run when a metric no longer improves. It checks at the end of a training epoch or of a validation;
+/// unless the options say which, at the end of the epoch where validation runs once an epoch or never, else after each
+/// validation. Patience counts checks, not epochs. The vote is withdrawn when a later check finds no reason for it, and
+/// cast afresh on resume from the restored state and the present options. Does nothing in a sanity check, in a
+/// fast_dev_run and outside a fit.
 ///
-/// Rules and messages are those of Lightning's EarlyStopping, but that a divergence is reported with the comparison that held.
+/// Rules and messages are those of Lightning's EarlyStopping, but that a divergence is reported with the comparison
+/// that held.
 class EarlyStopping {
  public:
   /// Why it votes, by Lightning's numbers.
   enum class Reason { kNotStopped = 0, kStoppingThreshold, kDivergenceThreshold, kPatienceExhausted, kNonFiniteMetric };
 
-  /// Throws ConfigError when `monitor` is empty, `patience` or `min_delta` negative.
+  /// Throws ConfigError when `monitor` is empty, or `patience` or `min_delta` is negative.
   explicit EarlyStopping(EarlyStoppingOptions options);
 
   /// Throw ConfigError when the metric is missing and `strict` is set.

@@ -2,6 +2,12 @@
 
 namespace troupe {
 
+void LearningRateMonitorOptions::describe(OptionVisitor& visit) {
+  visit("logging_interval", logging_interval, "Log at every step or epoch; none: at each schedule's own interval.");
+  visit("log_momentum", log_momentum, "Also log the momentum, or the first beta.");
+  visit("log_weight_decay", log_weight_decay, "Also log the weight decay.");
+}
+
 void LearningRateMonitor::on(const FitStarted&, Control& control) {
   v1::LogLearningRates how;
   if (options_.logging_interval) {

@@ -110,9 +110,12 @@ TEST_CASE("a value that is not finite stops at once and leaves best and wait alo
     Stopper stopper({.monitor = "val_loss", .patience = 3});
     stopper.epoch(1.0);
     stopper.epoch(1.1);
-    CHECK(stopper.epoch(value) == Commands{"stop: Monitored metric val_loss = " +
-                                           std::string(std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf") +
-                                           " is not finite. Previous best value was 1.000. Signaling Trainer to stop."});
+    CHECK(stopper.epoch(value) ==
+          Commands{"stop: Monitored metric val_loss = " +
+                   std::string(std::isnan(value) ? "nan"
+                               : value > 0       ? "inf"
+                                                 : "-inf") +
+                   " is not finite. Previous best value was 1.000. Signaling Trainer to stop."});
     CHECK(stopper.callback->stopping_reason() == Reason::kNonFiniteMetric);
     CHECK(stopper.callback->wait_count() == 1);
     CHECK(stopper.callback->best_score() == 1.0);
@@ -232,7 +235,8 @@ TEST_CASE("verbose tells what each check found") {
   CHECK(captured.text() ==
         "Metric val_loss improved. New best score: 1.000\n"
         "Metric val_loss improved by 0.250 >= min_delta = 0.0. New best score: 0.750\n"
-        "Monitored metric val_loss did not improve in the last 1 records. Best score: 0.750. Signaling Trainer to stop.\n");
+        "Monitored metric val_loss did not improve in the last 1 records. Best score: 0.750. Signaling Trainer to "
+        "stop.\n");
 }
 
 TEST_CASE("a learning rate can be monitored") {
@@ -324,9 +328,13 @@ TEST_CASE("EarlyStopping's state has Lightning's names") {
 }
 
 TEST_CASE("EarlyStopping refuses impossible options") {
-  CHECK_THROWS_WITH_AS(EarlyStopping({}), "EarlyStopping: `monitor` is empty; name the metric to watch", ConfigError);
+  CHECK_THROWS_WITH_AS(
+      EarlyStopping({}),
+      "EarlyStopping: 'monitor' is required: a string that is not empty. Metric to watch, as logged by the "
+      "module.",
+      ConfigError);
   CHECK_THROWS_WITH_AS(EarlyStopping({.monitor = "a", .patience = -1}),
-                       "EarlyStopping: `patience` is -1; it must be 0 or more", ConfigError);
+                       "EarlyStopping: 'patience': must be an integer of at least 0, got -1", ConfigError);
   CHECK_THROWS_WITH_AS(EarlyStopping({.monitor = "a", .min_delta = -0.1}),
-                       "EarlyStopping: `min_delta` is -0.1; it must be 0 or more", ConfigError);
+                       "EarlyStopping: 'min_delta': must be a number of at least 0, got -0.1", ConfigError);
 }

@@ -46,8 +46,8 @@ inline FitStarted usual_fit() {
   return fit;
 }
 
-/// Stands in for loop and relay around one callback: gives events their seq, folds them, hands them to the callback, and folds what it
-/// commands.
+/// Stands in for loop and relay around one callback: gives events their seq, folds them, hands them to the callback,
+/// and folds what it commands.
 class FakeRun {
  public:
   using Commands = std::vector<std::string>;
@@ -98,7 +98,8 @@ class FakeRun {
     return commands;
   }
 
-  /// An epoch of `steps` steps: batches, a validation with these metrics where the fit has one, and the epoch's end. What was commanded.
+  /// An epoch of `steps` steps: batches, a validation with these metrics where the fit has one, and the epoch's end.
+  /// What was commanded.
   Commands epoch(const LoggedMetrics& metrics = {}, int steps = 10) {
     Commands all;
     const auto add = [&](const Commands& commands) { all.insert(all.end(), commands.begin(), commands.end()); };

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "runtime/control.h"
+#include "runtime/event.h"
+#include "runtime/options.h"
+
+namespace troupe {
+
+enum class LoggingInterval { kStep, kEpoch };
+
+template <>
+struct EnumNames<LoggingInterval> {
+  static constexpr std::array<std::pair<LoggingInterval, std::string_view>, 2> kNames{
+      {{LoggingInterval::kStep, "step"}, {LoggingInterval::kEpoch, "epoch"}}};
+};
+
+struct LearningRateMonitorOptions {
+  std::optional<LoggingInterval> logging_interval = std::nullopt;  ///< Unset: each schedule's own interval.
+  bool log_momentum = false;      ///< Also "lr-Adam-momentum": the momentum, or the first beta.
+  bool log_weight_decay = false;  ///< Also "lr-Adam-weight_decay".
+
+  void describe(OptionVisitor& visit);
+};
+
+/// Has the loop log the learning rate of every parameter group as a metric, by Lightning's names: "lr-Adam",
+/// "lr-Adam/pg1". It decides once, at the start of the fit, and costs nothing per step; a resumed run goes on logging
+/// without being told again.
+class LearningRateMonitor {
+ public:
+  explicit LearningRateMonitor(LearningRateMonitorOptions options = {}) : options_(options) {}
+
+  void on(const FitStarted& event, Control& control);
+
+ private:
+  LearningRateMonitorOptions options_;
+};
+
+}  // namespace troupe

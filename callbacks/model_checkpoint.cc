@@ -1,0 +1,265 @@
+#include "callbacks/model_checkpoint.h"
+
+#include <cmath>
+#include <filesystem>
+#include <iostream>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "callbacks/python_format.h"
+#include "runtime/error.h"
+
+namespace troupe {
+namespace {
+
+constexpr const char* kExtension = ".ckpt";
+constexpr const char* kLastName = "last";
+
+/// Without "." and a slash at the end; the run directory itself is empty.
+std::string normal_dirpath(const std::string& dirpath) {
+  std::string normal = std::filesystem::path(dirpath).lexically_normal().string();
+  while (normal.size() > 1 && normal.back() == '/') {
+    normal.pop_back();
+  }
+  return normal == "." ? "" : normal;
+}
+
+/// A metric, learning rate, or the position as `epoch` and `step`, which the module may override.
+std::optional<CheckpointName::Value> value_of(const RunState& run, const std::string& name) {
+  const auto metric = run.metric(name);
+  if (name == "epoch") {
+    return CheckpointName::Value{metric ? std::trunc(*metric) : run.epoch(), true};
+  }
+  if (name == "step") {
+    return CheckpointName::Value{metric ? std::trunc(*metric) : static_cast<double>(run.global_step()), true};
+  }
+  return metric ? std::optional(CheckpointName::Value{*metric, false}) : std::nullopt;
+}
+
+void set_optional(StateDict& state, std::string_view name, std::optional<double> value) {
+  value ? state.set(name, *value) : state.set_none(name);
+}
+
+std::optional<double> get_optional(const StateDict& state, std::string_view name) {
+  return state.is_none(name) ? std::nullopt : std::optional(state.get_double(name));
+}
+
+}  // namespace
+
+void ModelCheckpointOptions::describe(OptionVisitor& visit) {
+  visit("dirpath", dirpath, "Where to save; relative to the run directory.").required();
+  visit("filename", filename, "Template such as \"{epoch}-{val_loss:.2f}\"; empty: \"{epoch}-{step}\".");
+  visit("monitor", monitor, "Metric that ranks the checkpoints; empty: the newest is the best.");
+  visit("mode", mode, "Whether smaller or larger is better.");
+  visit("save_top_k", save_top_k, "Checkpoints kept; -1: all, 0: none.").at_least(-1);
+  visit("save_last", save_last, "After each save also last.ckpt.");
+  visit("every_n_epochs", every_n_epochs, "Epochs between saves; 0: never.").at_least(0);
+  visit("auto_insert_metric_name", auto_insert_metric_name, "Name a field's metric in the file name.");
+  visit("save_weights_only", save_weights_only, "Leave out what a resume needs.");
+  visit("save_on_train_epoch_end", save_on_train_epoch_end,
+        "Save at the end of the training epoch (true) or of the validation (false); none: where validation tells.");
+  visit("enable_version_counter", enable_version_counter, "Add -v1, -v2, ... to a name in use rather than overwrite.");
+}
+
+void ModelCheckpointOptions::validate() const {
+  if (monitor.empty() && save_top_k > 1) {
+    throw ConfigError("'save_top_k': without a 'monitor' it must be -1, 0 or 1, got " + std::to_string(save_top_k));
+  }
+}
+
+ModelCheckpoint::ModelCheckpoint(ModelCheckpointOptions options)
+    : options_(std::move(options)),
+      dirpath_(normal_dirpath(options_.dirpath)),
+      name_(options_.filename.empty() ? "{epoch}-{step}" : options_.filename, options_.auto_insert_metric_name),
+      top_k_(options_.mode, options_.save_top_k),
+      kth_value_(worst_score(options_.mode)) {
+  check_options("ModelCheckpoint", options_);
+}
+
+bool ModelCheckpoint::applies_to(const RunState& run) const {
+  return run.run_stage() == v1::STAGE_FIT && !run.sanity_checking() && !run.fit().fast_dev_run() &&
+         run.global_step() != last_global_step_saved_;
+}
+
+bool ModelCheckpoint::saves_on_train_epoch_end(const RunState& run) const {
+  return options_.save_on_train_epoch_end.value_or(run.fit().validates_at_epoch_end() ||
+                                                   run.fit().validation_batches() == 0);
+}
+
+void ModelCheckpoint::on(const TrainEpochEnded&, Control& control) {
+  if (saves_on_train_epoch_end(control.run())) {
+    end_of_epoch(control);
+  }
+}
+
+void ModelCheckpoint::on(const ValidationEnded&, Control& control) {
+  if (!saves_on_train_epoch_end(control.run())) {
+    end_of_epoch(control);
+  }
+}
+
+void ModelCheckpoint::on(const TrainEnded&, Control& control) {
+  if (options_.save_last && last_global_step_saved_ == 0 && applies_to(control.run())) {
+    save_last(control);
+  }
+}
+
+void ModelCheckpoint::end_of_epoch(Control& control) {
+  const RunState& run = control.run();
+  if (!applies_to(run) || options_.every_n_epochs == 0 || (int64_t{run.epoch()} + 1) % options_.every_n_epochs != 0) {
+    return;
+  }
+  if (save_top_k(control) || options_.save_top_k == 0) {
+    save_last(control);
+  }
+}
+
+bool ModelCheckpoint::save_top_k(Control& control) {
+  if (options_.save_top_k == 0) {
+    return false;
+  }
+  if (options_.monitor.empty()) {
+    return save_newest(control);
+  }
+  const auto current = value_of(control.run(), options_.monitor);
+  if (!current) {
+    report_missing_monitor(control.run());
+    return false;
+  }
+  return save_if_among_best(current->number, control);
+}
+
+bool ModelCheckpoint::save_newest(Control& control) {
+  const std::string previous = best_model_path_;
+  best_model_path_ = next_path(control.run(), previous);
+  save(best_model_path_, true, control);
+  if (options_.save_top_k == 1 && !previous.empty() && previous != best_model_path_) {
+    remove(previous, control);
+  }
+  return true;
+}
+
+bool ModelCheckpoint::save_if_among_best(double score, Control& control) {
+  if (!top_k_.admits(score)) {
+    return false;
+  }
+  const std::vector<std::string> evicted = top_k_.make_room();
+  const std::string path = next_path(control.run(), evicted.empty() ? std::string() : evicted.back());
+  current_score_ = std::isnan(score) ? worst_score(options_.mode) : score;
+  top_k_.add(path, *current_score_);
+  std::tie(best_model_path_, best_model_score_) = top_k_.best();
+  if (top_k_.full()) {
+    std::tie(kth_best_model_path_, kth_value_) = top_k_.worst();
+  }
+  save(path, path == best_model_path_, control);
+  for (const auto& old : evicted) {
+    if (old != path) {
+      remove(old, control);
+    }
+  }
+  return true;
+}
+
+void ModelCheckpoint::save_last(Control& control) {
+  if (!options_.save_last) {
+    return;
+  }
+  const std::string previous = last_model_path_;
+  last_model_path_ = versioned_path(kLastName, previous);
+  save(last_model_path_, false, control);
+  if (!previous.empty() && previous != last_model_path_) {
+    remove(previous, control);
+  }
+}
+
+void ModelCheckpoint::report_missing_monitor(const RunState& run) {
+  const std::string message = "`ModelCheckpoint(monitor=" + python_repr(options_.monitor) +
+                              ")` could not find the monitored key in the logged metrics: " + logged_metric_names(run) +
+                              ". HINT: Did you log `" + options_.monitor + "` in the module?";
+  if (run.validations() > 0) {
+    throw ConfigError(message);
+  }
+  if (!warned_) {
+    warned_ = true;
+    std::cerr << "warning: " + message + "\n";
+  }
+}
+
+std::string ModelCheckpoint::next_path(const RunState& run, const std::string& reusable) const {
+  return versioned_path(name_.format([&](const std::string& name) { return value_of(run, name); }), reusable);
+}
+
+std::string ModelCheckpoint::versioned_path(const std::string& name, const std::string& reusable) const {
+  const std::string stem = dirpath_.empty() || dirpath_ == "/" ? dirpath_ + name : dirpath_ + "/" + name;
+  std::string path = stem + kExtension;
+  for (int version = 1; options_.enable_version_counter && path != reusable && kept_paths_.contains(path); ++version) {
+    path = stem + "-v" + std::to_string(version) + kExtension;
+  }
+  return path;
+}
+
+void ModelCheckpoint::save(const std::string& path, bool best, Control& control) {
+  v1::SaveCheckpoint command;
+  command.set_path(path);
+  command.set_weights_only(options_.save_weights_only);
+  command.set_best(best);
+  if (const auto score = value_of(control.run(), options_.monitor); !options_.monitor.empty() && score) {
+    command.set_monitor(options_.monitor);
+    command.set_score(std::isnan(score->number) ? worst_score(options_.mode) : score->number);
+  }
+  control.save_checkpoint(command);
+  kept_paths_.insert(path);
+  last_global_step_saved_ = control.run().global_step();
+}
+
+void ModelCheckpoint::remove(const std::string& path, Control& control) {
+  // What another dirpath left behind was never kept by this one.
+  if (kept_paths_.erase(path) > 0) {
+    control.remove_checkpoint(path);
+  }
+}
+
+StateDict ModelCheckpoint::state_dict() const {
+  StateDict state;
+  options_.monitor.empty() ? state.set_none("monitor") : state.set("monitor", options_.monitor);
+  set_optional(state, "best_model_score", best_model_score_);
+  state.set("best_model_path", best_model_path_);
+  set_optional(state, "current_score", current_score_);
+  state.set("dirpath", dirpath_);
+  top_k_.save(state);
+  state.set("kth_best_model_path", kth_best_model_path_);
+  state.set("kth_value", kth_value_);
+  state.set("last_model_path", last_model_path_);
+  // Beyond Lightning's: what exact resume needs.
+  state.set("kept_paths", std::vector<std::string>(kept_paths_.begin(), kept_paths_.end()));
+  state.set("last_global_step_saved", last_global_step_saved_);
+  return state;
+}
+
+void ModelCheckpoint::load_state_dict(const StateDict& state) {
+  best_model_path_ = state.get_string("best_model_path");
+  if (const std::string saved = state.get_string("dirpath"); saved != dirpath_) {
+    std::cerr << "warning: " + state_key() + ": dirpath has changed from " + python_repr(saved) + " to " +
+                     python_repr(dirpath_) + "; of its saved state only best_model_path is restored\n";
+    return;
+  }
+  best_model_score_ = get_optional(state, "best_model_score");
+  current_score_ = get_optional(state, "current_score");
+  kth_best_model_path_ = state.get_string("kth_best_model_path");
+  kth_value_ = state.get_double("kth_value");
+  last_model_path_ = state.get_string("last_model_path");
+  top_k_.load(state);
+  const auto kept = state.get_strings("kept_paths");
+  kept_paths_ = {kept.begin(), kept.end()};
+  last_global_step_saved_ = static_cast<uint64_t>(state.get_int("last_global_step_saved"));
+}
+
+std::string ModelCheckpoint::state_key() const {
+  const std::string monitor = options_.monitor.empty() ? "None" : python_repr(options_.monitor);
+  return "ModelCheckpoint{'monitor': " + monitor + ", 'mode': " + python_repr(mode_name(options_.mode)) +
+         ", 'every_n_train_steps': 0, 'every_n_epochs': " + std::to_string(options_.every_n_epochs) +
+         ", 'train_time_interval': None}";
+}
+
+}  // namespace troupe

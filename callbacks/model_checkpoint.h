@@ -1,0 +1,102 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "callbacks/checkpoint_name.h"
+#include "callbacks/monitor.h"
+#include "callbacks/top_k.h"
+#include "runtime/control.h"
+#include "runtime/event.h"
+#include "runtime/state_dict.h"
+
+namespace troupe {
+
+struct ModelCheckpointOptions {
+  std::string dirpath = "checkpoints";  ///< Relative to the run directory, or absolute.
+  std::string filename = {};            ///< Template, see CheckpointName; empty: "{epoch}-{step}".
+  std::string monitor = {};             ///< Metric that ranks the checkpoints; empty: the newest is the best.
+  Mode mode = Mode::kMin;               ///< Whether smaller or larger is better.
+  int64_t save_top_k = 1;               ///< Checkpoints kept; -1: all, 0: none.
+  bool save_last = false;               ///< After each save also last.ckpt.
+  int64_t every_n_epochs = 1;           ///< 0: never.
+  bool auto_insert_metric_name = true;  ///< "epoch=3" rather than "3".
+  bool save_weights_only = false;       ///< Such a checkpoint cannot be resumed from.
+  std::optional<bool> save_on_train_epoch_end = std::nullopt;  ///< Where to save; unset: see ModelCheckpoint.
+  bool enable_version_counter = true;  ///< "-v1" for a name that it still keeps; else the file is overwritten.
+
+  void describe(OptionVisitor& visit);
+  void validate() const;
+};
+
+/// Saves checkpoints and keeps the best. It saves at the end of the training epoch where validation runs once an epoch
+/// or never, else after each validation. Names are "<dirpath>/epoch=0-step=10.ckpt": epochs count from 0, steps are
+/// optimizer steps completed. The new file is asked for before the one that it drives out is removed.
+///
+/// Rules are Lightning's: a value enters the best k when there are fewer, or when it is strictly better than the worst
+/// of them; NaN ranks as the worst; nothing is saved in a sanity check, a fast_dev_run, outside a fit, or twice at one
+/// step. They differ where a decision must replay: names in use are those that it has issued and still keeps, not the
+/// files on disk, and the file that a run resumed from may be driven out like any other.
+///
+/// It is asked at the ends of epochs and validations only, so that a step costs nothing; Lightning's every_n_train_steps would have
+/// the loop wait for it at each batch.
+class ModelCheckpoint {
+ public:
+  /// Throws ConfigError for a bad template, or options that make no sense together.
+  explicit ModelCheckpoint(ModelCheckpointOptions options = {});
+
+  /// Throw ConfigError when `monitor` is missing though validation has run (before, a warning says so once), or when a
+  /// metric of the file name is missing.
+  void on(const TrainEpochEnded& event, Control& control);
+  void on(const ValidationEnded& event, Control& control);
+  /// Saves last.ckpt when save_last is set and nothing was saved before.
+  void on(const TrainEnded& event, Control& control);
+
+  StateDict state_dict() const;
+  /// Restores everything when `dirpath` is as saved, else (with a warning) best_model_path alone.
+  void load_state_dict(const StateDict& state);
+  std::string state_key() const;
+
+  const std::string& best_model_path() const { return best_model_path_; }
+  std::optional<double> best_model_score() const { return best_model_score_; }
+  const std::string& last_model_path() const { return last_model_path_; }
+  /// Paths and scores of the best, in the order saved; empty without a monitor.
+  const std::vector<TopK::Model>& best_k_models() const { return top_k_.models(); }
+
+ private:
+  bool applies_to(const RunState& run) const;
+  bool saves_on_train_epoch_end(const RunState& run) const;
+  void end_of_epoch(Control& control);
+  bool save_top_k(Control& control);
+  bool save_newest(Control& control);
+  bool save_if_among_best(double score, Control& control);
+  void save_last(Control& control);
+
+  void report_missing_monitor(const RunState& run);
+
+  /// A free path for the template's present name. `reusable` is not in the way.
+  std::string next_path(const RunState& run, const std::string& reusable) const;
+  std::string versioned_path(const std::string& name, const std::string& reusable) const;
+  void save(const std::string& path, bool best, Control& control);
+  void remove(const std::string& path, Control& control);
+
+  ModelCheckpointOptions options_;
+  std::string dirpath_;
+  CheckpointName name_;
+  bool warned_ = false;
+
+  std::optional<double> current_score_;
+  std::string best_model_path_;
+  std::optional<double> best_model_score_;
+  TopK top_k_;
+  std::string kth_best_model_path_;
+  double kth_value_;
+  std::string last_model_path_;
+  std::set<std::string> kept_paths_;  // Asked for and not removed since.
+  uint64_t last_global_step_saved_ = 0;
+};
+
+}  // namespace troupe

@@ -62,7 +62,8 @@ class GzipLines {
       throw troupe::IoError("cannot read the digits file " + path_ + " after line " + std::to_string(number_));
     }
     if (code != Z_OK) {
-      throw troupe::CorruptionError("digits file " + path_ + " is damaged after line " + std::to_string(number_) + ": " + text);
+      throw troupe::CorruptionError("digits file " + path_ + " is damaged after line " + std::to_string(number_) +
+                                    ": " + text);
     }
   }
 
@@ -86,8 +87,8 @@ Row parse_row(const GzipLines& lines, std::string_view line) {
     }
     const int most = last ? kClasses - 1 : kPixelMax;
     if (row[column] < 0 || row[column] > most) {
-      lines.fail("has " + std::to_string(row[column]) + " in column " + std::to_string(column + 1) + ", which must be in 0.." +
-                 std::to_string(most));
+      lines.fail("has " + std::to_string(row[column]) + " in column " + std::to_string(column + 1) +
+                 ", which must be in 0.." + std::to_string(most));
     }
     at = last ? next : next + 1;
   }

@@ -13,9 +13,9 @@ DigitsNet::DigitsNet(double dropout)
       classifier(register_module("classifier", torch::nn::Linear(32 * 4 * 4, 10))) {}
 
 torch::Tensor DigitsNet::forward(const torch::Tensor& images) {
-  torch::Tensor x = torch::relu(norm1(conv1(images)));   // [N, 16, 8, 8]
-  x = torch::relu(norm2(conv2(x)));                      // [N, 32, 8, 8]
-  x = torch::max_pool2d(x, 2).flatten(1);                // [N, 512]
+  torch::Tensor x = torch::relu(norm1(conv1(images)));  // [N, 16, 8, 8]
+  x = torch::relu(norm2(conv2(x)));                     // [N, 32, 8, 8]
+  x = torch::max_pool2d(x, 2).flatten(1);               // [N, 512]
   return classifier(dropout(x));
 }
 

@@ -31,7 +31,8 @@ std::shared_ptr<const Dataset> noisy_dataset(int64_t size) {
 /// A dataset whose sample at an index is what a function makes of it.
 class FunctionDataset final : public Dataset {
  public:
-  FunctionDataset(int64_t size, std::function<at::Tensor(int64_t)> function) : size_(size), function_(std::move(function)) {}
+  FunctionDataset(int64_t size, std::function<at::Tensor(int64_t)> function)
+      : size_(size), function_(std::move(function)) {}
   int64_t size() const override { return size_; }
   Example get(int64_t index, at::Generator&) const override { return {function_(index), {}}; }
 
@@ -220,7 +221,8 @@ TEST_CASE("no more batches are made ahead than num_workers * prefetch_factor") {
     made.notify_all();
     return torch::zeros({1});
   };
-  auto loader = make_data_loader(std::make_shared<FunctionDataset>(1000, count), {.num_workers = 2, .prefetch_factor = 3});
+  auto loader =
+      make_data_loader(std::make_shared<FunctionDataset>(1000, count), {.num_workers = 2, .prefetch_factor = 3});
   loader->next();
   loader->next();
   for (int64_t seen = made; seen < 6; seen = made) {
@@ -273,7 +275,9 @@ TEST_CASE("an error of a whole batch says which samples it had") {
    public:
     int64_t size() const override { return 20; }
     Example get(int64_t, at::Generator&) const override { return {}; }
-    Batch get_batch(std::span<const int64_t>, BatchRandomness&) const override { throw std::runtime_error("disk is away"); }
+    Batch get_batch(std::span<const int64_t>, BatchRandomness&) const override {
+      throw std::runtime_error("disk is away");
+    }
   };
   const auto loader = make_data_loader(std::make_shared<BatchOnly>(), {.batch_size = 3});
   loader->begin(4, 1);
@@ -297,7 +301,8 @@ TEST_CASE("options that make no sense are refused by name, value and what is all
 
 TEST_CASE("a place outside the epoch is refused") {
   const auto loader = make_data_loader(noisy_dataset(10), {.batch_size = 4});
-  CHECK_THROWS_WITH_AS(loader->begin(1, 4), "DataLoader: there is no batch 4 of epoch 1; an epoch has 3 batches", ConfigError);
+  CHECK_THROWS_WITH_AS(loader->begin(1, 4), "DataLoader: there is no batch 4 of epoch 1; an epoch has 3 batches",
+                       ConfigError);
   CHECK_THROWS_AS(loader->begin(-1, 0), ConfigError);
   CHECK_THROWS_AS(loader->begin(0, -1), ConfigError);
 }

@@ -52,8 +52,8 @@ class OrderedDataLoader final : public DataLoader {
 
   Batch next() override {
     if (position_ >= batches()) {
-      throw std::out_of_range("DataLoader: next() past the last of " + std::to_string(batches()) + " batches of epoch " +
-                              std::to_string(epoch_));
+      throw std::out_of_range("DataLoader: next() past the last of " + std::to_string(batches()) +
+                              " batches of epoch " + std::to_string(epoch_));
     }
     if (options_.num_workers > 0 && !prefetcher_) {
       begin(epoch_, position_);

@@ -19,7 +19,9 @@ class Subset final : public Dataset {
       : dataset_(std::move(dataset)), indices_(std::move(indices)) {}
 
   int64_t size() const override { return static_cast<int64_t>(indices_.size()); }
-  Example get(int64_t index, at::Generator& generator) const override { return dataset_->get(indices_[index], generator); }
+  Example get(int64_t index, at::Generator& generator) const override {
+    return dataset_->get(indices_[index], generator);
+  }
   Batch get_batch(std::span<const int64_t> indices, BatchRandomness& randomness) const override {
     std::vector<int64_t> inner;
     inner.reserve(indices.size());

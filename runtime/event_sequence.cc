@@ -37,7 +37,8 @@ std::string EventSequence::problem_with_resume(const Event& event, bool starts_s
     return {};
   }
   if (resumed.incarnation() != incarnation_ + 1) {
-    return "expected incarnation " + std::to_string(incarnation_ + 1) + ", found " + std::to_string(resumed.incarnation());
+    return "expected incarnation " + std::to_string(incarnation_ + 1) + ", found " +
+           std::to_string(resumed.incarnation());
   }
   if (resumed.from_seq() + resumed.superseded_events() != last_seq_) {
     return "RunResumed follows seq " + std::to_string(resumed.from_seq() + resumed.superseded_events()) +

@@ -10,8 +10,8 @@
 
 namespace troupe {
 
-/// A loader that gives the same batches over and over: batch i of every epoch is batches[i mod batches.size()]. next() costs the
-/// reference counts of its tensors, so benchmarks with it measure what is around the loader.
+/// A loader that gives the same batches over and over: batch i of every epoch is batches[i mod batches.size()]. next()
+/// costs the reference counts of its tensors, so benchmarks with it measure what is around the loader.
 class FixedBatches final : public DataLoader {
  public:
   /// `batches_per_epoch` 0 stands for batches.size(). Throws ConfigError for no batch at all or a negative count.

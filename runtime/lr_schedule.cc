@@ -20,7 +20,8 @@ std::string text_of(T value) {
   return {text.data(), end};
 }
 
-/// Throws ConfigError unless `allowed` holds. Written so that NaN never passes: compare for what is allowed, not for what is not.
+/// Throws ConfigError unless `allowed` holds. Written so that NaN never passes: compare for what is allowed, not for
+/// what is not.
 template <class T>
 void require(bool allowed, const char* schedule, const char* argument, T value, const char* range) {
   if (!allowed) {
@@ -61,7 +62,8 @@ LrSchedule step(int64_t step_size, double gamma) {
 
 LrSchedule multi_step(std::vector<int64_t> milestones, double gamma) {
   require(!milestones.empty(), "multi_step", "number of milestones", milestones.size(), "at least 1");
-  require(milestones.empty() || milestones.front() >= 0, "multi_step", "first milestone", milestones.front(), "at least 0");
+  require(milestones.empty() || milestones.front() >= 0, "multi_step", "first milestone", milestones.front(),
+          "at least 0");
   const auto unsorted = std::is_sorted_until(milestones.begin(), milestones.end());
   require(unsorted == milestones.end(), "multi_step", "milestone", unsorted == milestones.end() ? 0 : *unsorted,
           "no less than the one before it");
@@ -71,8 +73,7 @@ LrSchedule multi_step(std::vector<int64_t> milestones, double gamma) {
     name.append(i == 0 ? "" : ", ").append(text_of(milestones[i]));
   }
   name.append("], gamma=").append(text_of(gamma)).append(")");
-  return {std::move(name),
-          [milestones = std::move(milestones), gamma](double base_lr, int64_t step) {
+  return {std::move(name), [milestones = std::move(milestones), gamma](double base_lr, int64_t step) {
             const auto passed = std::upper_bound(milestones.begin(), milestones.end(), step) - milestones.begin();
             return base_lr * std::pow(gamma, static_cast<double>(passed));
           }};
@@ -102,7 +103,8 @@ LrSchedule linear_warmup(int64_t steps, double start_factor, LrSchedule then) {
             if (step >= steps) {
               return then(base_lr, step - steps);
             }
-            return base_lr * (start_factor + (1 - start_factor) * static_cast<double>(step) / static_cast<double>(steps));
+            return base_lr *
+                   (start_factor + (1 - start_factor) * static_cast<double>(step) / static_cast<double>(steps));
           }};
 }
 

@@ -28,8 +28,8 @@ Prefetcher::Prefetcher(const std::shared_ptr<const Dataset>& dataset, const Data
       next_ticket_(batches_),
       next_result_(batches_),
       results_(static_cast<size_t>(capacity_)) {
-  // LibTorch keeps the thread count of each thread and a default for threads to come. A worker sets both to 1; the second is put
-  // back here before anything else can start a thread.
+  // LibTorch keeps the thread count of each thread and a default for threads to come. A worker sets both to 1; the
+  // second is put back here before anything else can start a thread.
   const int intra_op_threads = at::get_num_threads();
   std::latch started(options.num_workers);
   try {
@@ -82,7 +82,8 @@ Batch Prefetcher::next() {
   Result result = std::move(*slot);
   slot.reset();
   ++next_result_;
-  // A wake costs this thread several microseconds: workers that sleep because the ring was full are woken when half of it is free.
+  // A wake costs this thread several microseconds: workers that sleep because the ring was full are woken when half of
+  // it is free.
   const int64_t free = capacity_ - (next_ticket_ - next_result_);
   const bool wake = idle_workers_ > 0 && has_ticket() && 2 * free >= capacity_;
   lock.unlock();

@@ -13,9 +13,9 @@
 
 namespace troupe {
 
-/// Worker threads that make the coming batches of an epoch ahead of time, each a whole batch at a time, and hand them out in order.
-/// begin() and next() belong to one thread. A batch that a worker is making when begin() or the destructor comes is finished and
-/// dropped; the destructor waits for it.
+/// Worker threads that make the coming batches of an epoch ahead of time, each a whole batch at a time, and hand them
+/// out in order. begin() and next() belong to one thread. A batch that a worker is making when begin() or the
+/// destructor comes is finished and dropped; the destructor waits for it.
 class Prefetcher {
  public:
   /// Starts options.num_workers >= 1 threads, which wait for begin().

@@ -6,10 +6,11 @@
 
 namespace troupe {
 
-/// Which sample comes when: what one rank sees in one epoch, as a pure function of its arguments, in O(1) time and memory a sample.
-/// With `order` the dataset's order, or its permutation for (seed, epoch), sample k of rank r is order[(k * world_size + r) mod size],
-/// as in torch.utils.data.DistributedSampler: every rank gets ceil(size / world_size) samples, so the last ones of some ranks may be
-/// the epoch's first once more, and together the ranks see every sample.
+/// Which sample comes when: what one rank sees in one epoch, as a pure function of its arguments, in O(1) time and
+/// memory a sample. With `order` the dataset's order, or its permutation for (seed, epoch), sample k of rank r is
+/// order[(k * world_size + r) mod size], as in torch.utils.data.DistributedSampler: every rank gets ceil(size /
+/// world_size) samples, so the last ones of some ranks may be the epoch's first once more, and together the ranks see
+/// every sample.
 class SampleOrder {
  public:
   /// 0 <= rank < world_size, size >= 1.

@@ -25,7 +25,8 @@ void set_default_rng_state(const at::Tensor& state) {
   try {
     generator.set_state(state);
   } catch (const c10::Error& error) {
-    throw MismatchError(std::string("default random generator: cannot take this state: ") + error.what_without_backtrace());
+    throw MismatchError(std::string("default random generator: cannot take this state: ") +
+                        error.what_without_backtrace());
   }
 }
 

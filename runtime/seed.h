@@ -6,8 +6,8 @@
 
 namespace troupe {
 
-/// Seeds the default generators: the CPU's, and every CUDA device's where there is one. What draws from them afterwards (weight
-/// initialisation, dropout) is then a function of the seed. Any thread, but nothing may draw meanwhile.
+/// Seeds the default generators: the CPU's, and every CUDA device's where there is one. What draws from them afterwards
+/// (weight initialisation, dropout) is then a function of the seed. Any thread, but nothing may draw meanwhile.
 void seed_everything(uint64_t seed);
 
 /// State of the default CPU generator: a uint8 tensor of about 5 KB, a copy. Any thread.

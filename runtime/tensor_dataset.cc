@@ -29,7 +29,8 @@ TensorDataset::TensorDataset(at::Tensor data, at::Tensor target, Transform trans
 }
 
 Example TensorDataset::get(int64_t index, at::Generator& generator) const {
-  Example example{.data = data_.select(0, index), .target = target_.defined() ? target_.select(0, index) : at::Tensor()};
+  Example example{.data = data_.select(0, index),
+                  .target = target_.defined() ? target_.select(0, index) : at::Tensor()};
   return transform_ ? transform_(std::move(example), generator) : example;
 }
 
@@ -38,7 +39,8 @@ Batch TensorDataset::get_batch(std::span<const int64_t> indices, BatchRandomness
     return Dataset::get_batch(indices, randomness);
   }
   // from_blob takes no pointer to const; nothing writes through it, and it does not outlive this call.
-  at::Tensor index = at::from_blob(const_cast<int64_t*>(indices.data()), {static_cast<int64_t>(indices.size())}, at::kLong);
+  at::Tensor index =
+      at::from_blob(const_cast<int64_t*>(indices.data()), {static_cast<int64_t>(indices.size())}, at::kLong);
   if (!data_.is_cpu()) {
     index = index.to(data_.device());
   }

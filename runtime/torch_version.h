@@ -12,7 +12,8 @@
 
 namespace troupe {
 
-/// The key of a parameter's entry in torch::optim::Optimizer::state(): its TensorImpl's address, as text before LibTorch 2.0.
+/// The key of a parameter's entry in torch::optim::Optimizer::state(): its TensorImpl's address, as text before
+/// LibTorch 2.0.
 #if TROUPE_TORCH_AT_LEAST(2, 0)
 inline void* optimizer_state_key(const at::Tensor& parameter) {
   return parameter.unsafeGetTensorImpl();
@@ -23,8 +24,8 @@ inline std::string optimizer_state_key(const at::Tensor& parameter) {
 }
 #endif
 
-/// Drops the gradients of `parameters` (a range of at::Tensor), as zero_grad(set_to_none=True) does. Optimizer::zero_grad() only
-/// learned that in LibTorch 2.0.
+/// Drops the gradients of `parameters` (a range of at::Tensor), as zero_grad(set_to_none=True) does.
+/// Optimizer::zero_grad() only learned that in LibTorch 2.0.
 template <class Parameters>
 void zero_grad_to_none(Parameters&& parameters) {
   for (auto&& parameter : parameters) {

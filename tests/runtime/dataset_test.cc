@@ -48,7 +48,8 @@ TEST_CASE("a TensorDataset without targets gives none") {
 
 TEST_CASE("a TensorDataset of tensors that do not fit together is refused") {
   CHECK_THROWS_WITH_AS(TensorDataset(torch::zeros({4, 3}), torch::zeros({5})),
-                       "TensorDataset: data has 4 rows and target has 5; they must have one row a sample each", ConfigError);
+                       "TensorDataset: data has 4 rows and target has 5; they must have one row a sample each",
+                       ConfigError);
   CHECK_THROWS_AS(TensorDataset(torch::zeros({})), ConfigError);
   CHECK_THROWS_AS(TensorDataset(torch::Tensor()), ConfigError);
 }
@@ -90,6 +91,7 @@ TEST_CASE("a subset has the samples at its indices, with the randomness they hav
 
 TEST_CASE("a subset refuses an index outside the dataset") {
   const auto dataset = std::make_shared<TensorDataset>(torch::zeros({5, 3}));
-  CHECK_THROWS_WITH_AS(subset(dataset, {0, 5}), "subset: index 5 is outside the dataset, which has 5 samples", ConfigError);
+  CHECK_THROWS_WITH_AS(subset(dataset, {0, 5}), "subset: index 5 is outside the dataset, which has 5 samples",
+                       ConfigError);
   CHECK_THROWS_AS(subset(dataset, {-1}), ConfigError);
 }

@@ -35,20 +35,21 @@ TEST_CASE("step is StepLR(step_size=2, gamma=0.5)") {
 }
 
 TEST_CASE("multi_step is MultiStepLR(milestones=[1, 3, 3, 5], gamma=0.5)") {
-  check_against_pytorch(lr_schedule::multi_step({1, 3, 3, 5}, 0.5), 0.1, {0.1, 0.05, 0.05, 0.0125, 0.0125, 0.00625, 0.00625});
+  check_against_pytorch(lr_schedule::multi_step({1, 3, 3, 5}, 0.5), 0.1,
+                        {0.1, 0.05, 0.05, 0.0125, 0.0125, 0.00625, 0.00625});
 }
 
 TEST_CASE("exponential is ExponentialLR(gamma=0.9)") {
-  check_against_pytorch(lr_schedule::exponential(0.9), 0.1,
-                        {0.1, 0.09000000000000001, 0.08100000000000002, 0.07290000000000002, 0.06561000000000002,
-                         0.05904900000000002});
+  check_against_pytorch(
+      lr_schedule::exponential(0.9), 0.1,
+      {0.1, 0.09000000000000001, 0.08100000000000002, 0.07290000000000002, 0.06561000000000002, 0.05904900000000002});
 }
 
 TEST_CASE("cosine is CosineAnnealingLR(T_max=5, eta_min=0.01), also past T_max") {
-  check_against_pytorch(
-      lr_schedule::cosine(5, 0.01), 0.1,
-      {0.1, 0.09140576474687263, 0.06890576474687263, 0.04109423525312736, 0.01859423525312737, 0.01, 0.01859423525312737,
-       0.04109423525312739, 0.06890576474687267, 0.09140576474687269, 0.10000000000000006, 0.09140576474687272});
+  check_against_pytorch(lr_schedule::cosine(5, 0.01), 0.1,
+                        {0.1, 0.09140576474687263, 0.06890576474687263, 0.04109423525312736, 0.01859423525312737, 0.01,
+                         0.01859423525312737, 0.04109423525312739, 0.06890576474687267, 0.09140576474687269,
+                         0.10000000000000006, 0.09140576474687272});
 }
 
 TEST_CASE("linear_warmup is LinearLR, and SequentialLR with what follows") {
@@ -68,7 +69,8 @@ TEST_CASE("a schedule's name says how it was made") {
 
 TEST_CASE("arguments out of range are refused") {
   constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-  CHECK_THROWS_WITH_AS(lr_schedule::cosine(0), "learning-rate schedule cosine: t_max = 0: must be at least 1", ConfigError);
+  CHECK_THROWS_WITH_AS(lr_schedule::cosine(0), "learning-rate schedule cosine: t_max = 0: must be at least 1",
+                       ConfigError);
   CHECK_THROWS_AS(lr_schedule::cosine(5, -0.1), ConfigError);
   CHECK_THROWS_AS(lr_schedule::constant(1.5, 3), ConfigError);
   CHECK_THROWS_AS(lr_schedule::constant(0.5, -1), ConfigError);
@@ -77,7 +79,8 @@ TEST_CASE("arguments out of range are refused") {
   CHECK_THROWS_AS(lr_schedule::multi_step({}), ConfigError);
   CHECK_THROWS_AS(lr_schedule::multi_step({-1, 2}), ConfigError);
   CHECK_THROWS_WITH_AS(lr_schedule::multi_step({2, 1}),
-                       "learning-rate schedule multi_step: milestone = 1: must be no less than the one before it", ConfigError);
+                       "learning-rate schedule multi_step: milestone = 1: must be no less than the one before it",
+                       ConfigError);
   CHECK_THROWS_AS(lr_schedule::exponential(kNan), ConfigError);
   CHECK_THROWS_AS(lr_schedule::linear_warmup(0), ConfigError);
   CHECK_THROWS_AS(lr_schedule::linear_warmup(5, 0), ConfigError);

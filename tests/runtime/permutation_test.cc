@@ -75,7 +75,8 @@ TEST_CASE("over many keys every index goes everywhere equally often") {
         ++counts[static_cast<size_t>(i * size + permutation(i))];
       }
     }
-    // Rows and columns have fixed sums: (size-1)^2 degrees of freedom. The bound is eight standard deviations above that.
+    // Rows and columns have fixed sums: (size-1)^2 degrees of freedom. The bound is eight standard deviations above
+    // that.
     const auto freedom = static_cast<double>((size - 1) * (size - 1));
     const double statistic = chi_square(counts, static_cast<double>(kKeys) / static_cast<double>(size));
     CAPTURE(size);

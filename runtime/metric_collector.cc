@@ -15,8 +15,8 @@ void add(google::protobuf::RepeatedPtrField<v1::Metric>* metrics, std::string na
 }
 
 /// A metric that is logged per step and per epoch appears under its own name and under its forked one.
-void add_forked(google::protobuf::RepeatedPtrField<v1::Metric>* metrics, const std::string& name, const char* suffix, double value,
-                MetricCollector::How how) {
+void add_forked(google::protobuf::RepeatedPtrField<v1::Metric>* metrics, const std::string& name, const char* suffix,
+                double value, MetricCollector::How how) {
   add(metrics, name, value, how.prog_bar);
   if (how.on_step && how.on_epoch) {
     add(metrics, name + suffix, value, false);

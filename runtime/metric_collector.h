@@ -9,8 +9,9 @@
 
 namespace troupe {
 
-/// What a module logs in one stage: values of the present step, and running means over the epoch, weighted by samples. A name that is
-/// logged both ways is forked as in Lightning: `loss`, `loss_step` and `loss_epoch`. Used from the loop's thread only.
+/// What a module logs in one stage: values of the present step, and running means over the epoch, weighted by samples.
+/// A name that is logged both ways is forked as in Lightning: `loss`, `loss_step` and `loss_epoch`. Used from the
+/// loop's thread only.
 class MetricCollector {
  public:
   struct How {
@@ -19,8 +20,8 @@ class MetricCollector {
     bool prog_bar = false;
   };
 
-  /// Takes one value; `weight` is the samples that it is the mean of. Logging a name twice in a step replaces the step's value and
-  /// adds to the mean. Throws ConfigError when a name changes how it is logged within an epoch.
+  /// Takes one value; `weight` is the samples that it is the mean of. Logging a name twice in a step replaces the
+  /// step's value and adds to the mean. Throws ConfigError when a name changes how it is logged within an epoch.
   void log(std::string_view name, double value, How how, double weight);
 
   /// Moves the values of this step to `metrics`, sorted by name.

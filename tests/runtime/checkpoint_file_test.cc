@@ -8,6 +8,7 @@
 #include "runtime/error.h"
 #include "runtime/record_reader.h"
 #include "runtime/record_writer.h"
+#include "tests/support/checkpoint_checks.h"
 #include "tests/support/checkpoint_parts.h"
 #include "tests/support/file_size_limit.h"
 #include "tests/support/files.h"

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <functional>
+
+#include "runtime/run_directory.h"
+
+namespace troupe {
+
+/// What a command line asks for; run after all of it has been parsed. Returns the exit status.
+using Action = std::function<int()>;
+
+// Each adds its subcommand to the tool, and stores into `action` what to do when it is chosen.
+void add_log_command(CLI::App& tool, Action& action);
+void add_state_command(CLI::App& tool, Action& action);
+void add_checkpoint_command(CLI::App& tool, Action& action);
+
+/// The paths of the run directory that a user named. Throws IoError, saying what is expected there, if it holds no event log.
+RunPaths find_run(const std::filesystem::path& root);
+
+}  // namespace troupe

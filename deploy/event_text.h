@@ -1,0 +1,23 @@
+#pragma once
+
+#include <google/protobuf/message.h>
+
+#include <string>
+
+#include "runtime/event.h"
+
+namespace troupe {
+
+/// Protobuf's JSON mapping on one line: field names as in the schema, zeros printed, 64-bit integers as strings.
+std::string to_json_line(const google::protobuf::Message& message);
+
+/// The same for people to read, over several lines.
+std::string to_pretty_json(const google::protobuf::Message& message);
+
+/// An event on one line, in columns: seq, elapsed seconds, position, type, what the body says.
+std::string to_text_line(const Event& event);
+
+/// "fit epoch 0 batch 12 step 13"; "-" outside any stage.
+std::string to_text(const Position& position);
+
+}  // namespace troupe

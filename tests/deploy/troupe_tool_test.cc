@@ -1,0 +1,209 @@
+// Runs the built tool as a user would.
+#include <doctest/doctest.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+
+#include "runtime/checkpoint_file.h"
+#include "runtime/event_log_segments.h"
+#include "tests/support/checkpoint_parts.h"
+#include "tests/support/files.h"
+#include "tests/support/log_events.h"
+#include "tests/support/temporary_folder.h"
+
+using namespace troupe;
+
+namespace {
+
+struct Result {
+  int status;
+  std::string output;  ///< Standard output and error.
+};
+
+Result run_shell(const std::string& command) {
+  std::FILE* pipe = ::popen(("exec 2>&1; " + command).c_str(), "r");
+  REQUIRE(pipe != nullptr);
+  std::string output;
+  std::array<char, 4096> buffer{};
+  for (size_t got = 0; (got = std::fread(buffer.data(), 1, buffer.size(), pipe)) > 0;) {
+    output.append(buffer.data(), got);
+  }
+  const int status = ::pclose(pipe);
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), output};
+}
+
+Result troupe_tool(const std::string& arguments) {
+  return run_shell(std::string(TROUPE_TOOL) + " " + arguments);
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+auto lines(const std::string& text) {
+  return std::count(text.begin(), text.end(), '\n');
+}
+
+struct ResumedRun {
+  TemporaryFolder folder;
+  std::string run = folder.path().string();
+  std::filesystem::path last_segment = log_segment_path(folder.path() / "events", 2);
+  std::string checkpoint = run + "/checkpoints/last.ckpt";
+
+  ResumedRun() {
+    write_log(folder.path() / "events", resumed_run_events());
+    write_checkpoint(checkpoint, SmallCheckpoint().parts);
+  }
+
+  static void cut(const std::filesystem::path& path, size_t bytes) {
+    std::filesystem::resize_file(path, std::filesystem::file_size(path) - bytes);
+  }
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(ResumedRun, "log show prints the effective history, or all of it") {
+  const auto effective = troupe_tool("log show " + run);
+  CHECK(effective.status == 0);
+  CHECK(lines(effective.output) == 7);
+  CHECK(contains(effective.output, "TrainBatchEnded         loss=0.25"));
+  CHECK(lines(troupe_tool("log show --all " + run).output) == 9);
+  CHECK(lines(troupe_tool("log show --from 6 " + run).output) == 2);
+  CHECK(lines(troupe_tool("log show --type RunResumed,RunEnded " + run).output) == 2);
+  CHECK(lines(troupe_tool("log show --follow " + run).output) == 7);
+}
+
+TEST_CASE_FIXTURE(ResumedRun, "log show --json prints protobuf's mapping with the schema's names and zeros") {
+  const auto json = troupe_tool("log show --json --type TrainBatchEnded " + run);
+  CHECK(json.status == 0);
+  CHECK(lines(json.output) == 4);
+  CHECK(contains(json.output, R"("seq":"2")"));
+  CHECK(contains(json.output, R"("rank":0)"));
+  CHECK(contains(json.output, R"("train_batch_ended":{"metrics":[{"name":"loss","value":1,"prog_bar":false}])"));
+}
+
+TEST_CASE_FIXTURE(ResumedRun, "log show leaves a torn tail out and says so") {
+  cut(last_segment, 2);
+  const auto shown = troupe_tool("log show " + run);
+  CHECK(shown.status == 0);
+  CHECK(lines(shown.output) == 7);
+  CHECK(contains(shown.output, "troupe: left out: " + last_segment.string()));
+}
+
+TEST_CASE_FIXTURE(ResumedRun, "log verify tells a sound log from a damaged one, with the place") {
+  const auto sound = troupe_tool("log verify " + run);
+  CHECK(sound.status == 0);
+  CHECK(contains(sound.output, "9 events (2 superseded) in 2 segments, 2 incarnations"));
+  CHECK(contains(sound.output, "sound, ended"));
+  cut(last_segment, 2);
+  const auto torn = troupe_tool("log verify " + run);
+  CHECK(torn.status == 1);
+  CHECK(contains(torn.output, last_segment.string() + ": the file ends inside a record at offset "));
+}
+
+TEST_CASE_FIXTURE(ResumedRun, "a log that stops between two records is sound and not ended") {
+  cut(last_segment, run_ended_event(7).ByteSizeLong() + 16);
+  const auto verified = troupe_tool("log verify " + run);
+  CHECK(verified.status == 0);
+  CHECK(contains(verified.output, "sound, not ended"));
+}
+
+TEST_CASE_FIXTURE(ResumedRun, "state prints the run at its end, at a seq and at a step") {
+  CHECK(contains(troupe_tool("state " + run).output, "RUN_STATUS_FINISHED"));
+  CHECK(contains(troupe_tool("state --at 2 " + run).output, R"("seq": "2")"));
+  const auto step = troupe_tool("state --at step=3 " + run);
+  CHECK(step.status == 0);
+  CHECK(contains(step.output, R"("seq": "5")"));
+  CHECK(contains(step.output, R"("incarnation": 2)"));
+}
+
+TEST_CASE_FIXTURE(ResumedRun, "a place that a run does not have is an error that says which it has") {
+  const auto seq = troupe_tool("state --at 8 " + run);
+  CHECK(seq.status == 1);
+  CHECK(seq.output == "troupe: " + run + ": nothing at 8; the run has sequence numbers 1 to 7\n");
+  CHECK(contains(troupe_tool("state --at step=5 " + run).output, "the run has steps 1 to 4"));
+  CHECK(troupe_tool("state --at step=0 " + run).status == 1);
+  CHECK(contains(troupe_tool("state --at epoch=0 " + run).output, "the run has no completed epochs"));
+}
+
+TEST_CASE("state finds the end of an epoch, counted from 0") {
+  const TemporaryFolder folder;
+  std::vector<Event> events{run_started_event(), batch_event(2, 1)};
+  for (uint32_t epoch = 0; epoch < 2; ++epoch) {
+    auto& ended = events.emplace_back();
+    ended.set_seq(events.size());
+    ended.mutable_position()->set_epoch(epoch);
+    ended.mutable_train_epoch_ended();
+  }
+  write_log(folder.path() / "events", events);
+  CHECK(contains(troupe_tool("state --at epoch=0 " + folder.path().string()).output, R"("seq": "3")"));
+  CHECK(contains(troupe_tool("state --at epoch=1 " + folder.path().string()).output, R"("epochs_completed": 2)"));
+  CHECK(contains(troupe_tool("state --at epoch=2 " + folder.path().string()).output, "completed epochs 0 to 1"));
+}
+
+TEST_CASE_FIXTURE(ResumedRun, "checkpoint show prints header and tensors") {
+  const auto shown = troupe_tool("checkpoint show " + checkpoint);
+  CHECK(shown.status == 0);
+  CHECK(contains(shown.output, "seq 42, fit epoch 0 batch 0 step 20"));
+  CHECK(contains(shown.output, "float32   [2, 3]"));
+  CHECK(contains(troupe_tool("checkpoint show --json " + checkpoint).output, R"("dtype":"DTYPE_FLOAT32")"));
+}
+
+TEST_CASE_FIXTURE(ResumedRun, "checkpoint verify tells a sound file from a damaged one, with the place") {
+  CHECK(troupe_tool("checkpoint verify " + checkpoint).status == 0);
+  cut(checkpoint, 1);
+  const auto cut_short = troupe_tool("checkpoint verify " + checkpoint);
+  CHECK(cut_short.status == 1);
+  CHECK(contains(cut_short.output, checkpoint + ": the file ends inside a record at offset "));
+}
+
+TEST_CASE("what is not there is an error on one line that says what is expected") {
+  const auto missing = troupe_tool("log show /nowhere");
+  CHECK(missing.status == 1);
+  CHECK(missing.output == "troupe: no run directory /nowhere: expected a folder with events/00000001.tfrecord\n");
+  CHECK(troupe_tool("checkpoint verify /nowhere").status == 1);
+}
+
+TEST_CASE_FIXTURE(ResumedRun, "wrong usage exits with 2 and one line") {
+  for (const std::string arguments : {std::string(), std::string("log"), std::string("nonsense"), std::string("log show"),
+                                      "log show --from x " + run, "log show --from -1 " + run, "log show --type Foo " + run,
+                                      "log show --nonsense " + run, "state --at never " + run, "state --at 3x " + run}) {
+    CAPTURE(arguments);
+    const auto result = troupe_tool(arguments);
+    CHECK(result.status == 2);
+    CHECK(result.output.starts_with("troupe: "));
+    CHECK(lines(result.output) == 1);
+  }
+}
+
+TEST_CASE("help teaches by example at every level") {
+  for (const char* command : {"", "log", "log show", "log verify", "state", "checkpoint", "checkpoint show", "checkpoint verify"}) {
+    CAPTURE(command);
+    const auto help = troupe_tool(std::string(command) + " --help");
+    CHECK(help.status == 0);
+    CHECK(contains(help.output, "Example"));
+  }
+  CHECK(troupe_tool("--version").output.starts_with("troupe 0."));
+}
+
+TEST_CASE("a reader that leaves ends log show quietly, even when the parent ignores the signal") {
+  const TemporaryFolder folder;
+  std::vector<Event> events{run_started_event()};
+  for (uint64_t seq = 2; seq <= 5000; ++seq) {
+    events.push_back(batch_event(seq, seq - 1));
+  }
+  write_log(folder.path() / "events", events);
+  const auto head = run_shell("trap '' PIPE; " TROUPE_TOOL " log show " + folder.path().string() + " | head -n 1");
+  CHECK(head.status == 0);
+  CHECK(lines(head.output) == 1);
+}
+
+TEST_CASE_FIXTURE(ResumedRun, "output that cannot be written is an error") {
+  CHECK(troupe_tool("log show " + run + " > /dev/full").status == 1);
+}
+
+TEST_CASE("the tool loads no LibTorch") {
+  CHECK_FALSE(contains(run_shell("ldd " TROUPE_TOOL).output, "libtorch"));
+}

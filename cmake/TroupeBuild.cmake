@@ -18,14 +18,23 @@ endif()
 # What every target of ours is compiled with.
 function(troupe_compile_options target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+    target_compile_options(${target} PRIVATE -Wno-restrict) # False for "literal" + std::string: GCC bug 105651.
+  endif()
   if(TROUPE_WERROR)
     target_compile_options(${target} PRIVATE -Werror)
   endif()
 endfunction()
 
-# Sources that include <torch/torch.h> share one precompiled header, which the target troupe_runtime makes.
+# Sources that include <torch/torch.h> share one precompiled header, which the target troupe_runtime makes. GCC takes it only where
+# the code is generated alike, so an executable that uses it is compiled as position-independent as a library (-fPIC, not -fPIE).
 function(troupe_precompile_torch target)
   if(TROUPE_PRECOMPILE_TORCH)
+    get_target_property(type ${target} TYPE)
+    if(type STREQUAL "EXECUTABLE")
+      set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+      target_compile_options(${target} PRIVATE -fPIC)
+    endif()
     target_precompile_headers(${target} REUSE_FROM troupe_runtime)
   endif()
 endfunction()

@@ -8,8 +8,8 @@ namespace troupe {
 
 std::string readable_type_name(const std::type_info& type) {
   int status = 0;
-  const std::unique_ptr<char, decltype(&std::free)> demangled(abi::__cxa_demangle(type.name(), nullptr, nullptr, &status),
-                                                              &std::free);
+  const std::unique_ptr<char, decltype(&std::free)> demangled(
+      abi::__cxa_demangle(type.name(), nullptr, nullptr, &status), &std::free);
   std::string name = status == 0 ? demangled.get() : type.name();
   constexpr std::string_view kOurs = "troupe::";
   if (name.starts_with(kOurs)) {

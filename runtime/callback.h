@@ -1,6 +1,7 @@
 #pragma once
 
 #include <concepts>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,6 +42,8 @@ class Callback {
   /// The state to keep in a checkpoint; empty where the class has none.
   virtual StateDict state_dict() const = 0;
   virtual void load_state_dict(const StateDict& state) = 0;
+  /// Tells the callback where the run keeps its files, before any hook runs and before its state is loaded.
+  virtual void set_run_directory(const std::filesystem::path& run_directory) = 0;
 
  private:
   CallbackInfo info_;
@@ -52,11 +55,17 @@ std::string readable_type_name(const std::type_info& type);
 namespace callback_detail {
 
 template <class T, class E>
-concept ObservesPlain = requires(T& callback, const E& event) { callback.on(event); };
+concept ObservesPlain = requires(T& callback, const E& event) {
+  callback.on(event);
+};
 template <class T, class E>
-concept ObservesWithRun = requires(T& callback, const E& event, const RunState& run) { callback.on(event, run); };
+concept ObservesWithRun = requires(T& callback, const E& event, const RunState& run) {
+  callback.on(event, run);
+};
 template <class T, class E>
-concept Controls = requires(T& callback, const E& event, Control& control) { callback.on(event, control); };
+concept Controls = requires(T& callback, const E& event, Control& control) {
+  callback.on(event, control);
+};
 
 template <class T, class E>
 constexpr int forms() {
@@ -79,15 +88,21 @@ concept HasState = requires(const T& callback, T& mutable_callback, const StateD
 };
 
 template <class T>
+concept HasRunDirectory = requires(T& callback, const std::filesystem::path& path) {
+  callback.set_run_directory(path);
+};
+
+template <class T>
 concept HasStateKey = requires(const T& callback) {
   { callback.state_key() } -> std::convertible_to<std::string>;
 };
 
 template <class T, class E>
 void find_hook(CallbackInfo& info) {
-  static_assert(forms<T, E>() <= 1,
-                "this callback has two forms of on() for one event: keep one of on(const E&), on(const E&, const RunState&) "
-                "and on(const E&, Control&)");
+  static_assert(
+      forms<T, E>() <= 1,
+      "this callback has two forms of on() for one event: keep one of on(const E&), on(const E&, const RunState&) "
+      "and on(const E&, Control&)");
   info.observes.set(EventTraits<E>::kType, ObservesPlain<T, E> || ObservesWithRun<T, E>);
   info.run_state.set(EventTraits<E>::kType, ObservesWithRun<T, E>);
   info.controls.set(EventTraits<E>::kType, Controls<T, E>);
@@ -101,7 +116,8 @@ CallbackInfo inspect(const T& callback, std::string name) {
   static_assert(hooks<T>() > 0,
                 "this callback has no legal hook: write void on(const E&), void on(const E&, const RunState&) or "
                 "void on(const E&, Control&), public, with an event such as troupe::ValidationEnded for E");
-  static_assert(!Controls<T, Event>, "on(const Event&, Control&) is not allowed: a controller names the events it decides on");
+  static_assert(!Controls<T, Event>,
+                "on(const Event&, Control&) is not allowed: a controller names the events it decides on");
   CallbackInfo info;
   info.type = readable_type_name(typeid(T));
   info.state_key = name.empty() ? info.type : std::move(name);
@@ -126,8 +142,8 @@ class TypedCallback final : public Callback {
 
   void observe(const Event& event, const RunState& run) override {
     switch (event.body_case()) {
-#define TROUPE_OBSERVE(Message, field) \
-  case Event::k##Message:              \
+#define TROUPE_OBSERVE(Message, field)       \
+  case Event::k##Message:                    \
     observe_body(event.field(), event, run); \
     break;
       TROUPE_EVENTS(TROUPE_OBSERVE)
@@ -139,11 +155,11 @@ class TypedCallback final : public Callback {
 
   void control(const Event& event, Control& control) override {
     switch (event.body_case()) {
-#define TROUPE_CONTROL(Message, field)            \
-  case Event::k##Message:                         \
-    if constexpr (Controls<T, Message>) {         \
-      callback_->on(event.field(), control);      \
-    }                                             \
+#define TROUPE_CONTROL(Message, field)       \
+  case Event::k##Message:                    \
+    if constexpr (Controls<T, Message>) {    \
+      callback_->on(event.field(), control); \
+    }                                        \
     break;
       TROUPE_EVENTS(TROUPE_CONTROL)
 #undef TROUPE_CONTROL
@@ -166,9 +182,16 @@ class TypedCallback final : public Callback {
     }
   }
 
+  void set_run_directory([[maybe_unused]] const std::filesystem::path& run_directory) override {
+    if constexpr (HasRunDirectory<T>) {
+      callback_->set_run_directory(run_directory);
+    }
+  }
+
  private:
   template <class E>
-  void observe_body([[maybe_unused]] const E& body, [[maybe_unused]] const Event& event, [[maybe_unused]] const RunState& run) {
+  void observe_body([[maybe_unused]] const E& body, [[maybe_unused]] const Event& event,
+                    [[maybe_unused]] const RunState& run) {
     if constexpr (ObservesPlain<T, E>) {
       callback_->on(body);
     } else if constexpr (ObservesWithRun<T, E>) {
@@ -190,27 +213,17 @@ template <EventBody E, class F>
 struct LambdaCallback {
   F hook;
 
-  void on(const E& event)
-    requires std::invocable<F&, const E&>
-  {
-    hook(event);
-  }
-  void on(const E& event, const RunState& run)
-    requires std::invocable<F&, const E&, const RunState&>
-  {
+  void on(const E& event) requires std::invocable<F&, const E&> { hook(event); }
+  void on(const E& event, const RunState& run) requires std::invocable<F&, const E&, const RunState&> {
     hook(event, run);
   }
-  void on(const E& event, Control& control)
-    requires std::invocable<F&, const E&, Control&>
-  {
-    hook(event, control);
-  }
+  void on(const E& event, Control& control) requires std::invocable<F&, const E&, Control&> { hook(event, control); }
 };
 
 }  // namespace callback_detail
 
-/// Erases the class of a callback. `callback` is shared with whoever wants to read it after the run. `name` is the state key of a
-/// class that has no state_key() of its own; by default that is its type's name.
+/// Erases the class of a callback. `callback` is shared with whoever wants to read it after the run. `name` is the
+/// state key of a class that has no state_key() of its own; by default that is its type's name.
 template <class T>
 std::unique_ptr<Callback> make_callback(std::shared_ptr<T> callback, std::string name = {}) {
   return std::make_unique<callback_detail::TypedCallback<T>>(std::move(callback), std::move(name));

@@ -9,8 +9,9 @@
 
 namespace troupe {
 
-/// What a controller's hook gets: the facts to decide on, and the commands it may give. The commands are collected and applied
-/// together with those of the other controllers, right after all of them have answered. Valid only inside the hook, on its thread.
+/// What a controller's hook gets: the facts to decide on, and the commands it may give. The commands are collected and
+/// applied together with those of the other controllers, right after all of them have answered. Valid only inside the
+/// hook, on its thread.
 class Control {
  public:
   explicit Control(const RunState& run) : run_(run) {}
@@ -24,8 +25,8 @@ class Control {
   void stop(std::string reason);
   /// Takes this callback's vote back. Without a vote it does nothing.
   void withdraw_stop();
-  /// Sets the learning rate of one parameter group (its name as in FitStarted), or of every group when `group` is empty. A schedule
-  /// scales from there on what it would have set by the same ratio.
+  /// Sets the learning rate of one parameter group (its name as in FitStarted), or of every group when `group` is
+  /// empty. A schedule scales from there on what it would have set by the same ratio.
   void set_learning_rate(double lr, std::string group = {});
   /// Adds a metric to the run's, as if the module had logged it.
   void log(std::string name, double value, bool prog_bar = false);

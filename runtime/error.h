@@ -35,6 +35,13 @@ class MismatchError : public Error {
   using Error::Error;
 };
 
+/// A dataset failed to give a sample or a batch. The text names it and keeps what the dataset said; the dataset's own
+/// exception is nested inside (std::rethrow_if_nested).
+class DataError : public Error {
+ public:
+  using Error::Error;
+};
+
 /// A callback's hook failed or missed its deadline, and its policy lets that end the run.
 class CallbackError : public Error {
  public:

@@ -10,57 +10,57 @@
 #include <vector>
 
 // Every event type: X(Message, field of Event). The schema is the source; a test compares the two.
-#define TROUPE_EVENTS(X)                                 \
-  X(TrainBatchEnded, train_batch_ended)                  \
-  X(ValidationBatchEnded, validation_batch_ended)        \
-  X(TestBatchEnded, test_batch_ended)                    \
-  X(PredictBatchEnded, predict_batch_ended)              \
-  X(CommandApplied, command_applied)                     \
-  X(RunStarted, run_started)                             \
-  X(RunResumed, run_resumed)                             \
-  X(RunEnded, run_ended)                                 \
-  X(InputRecorded, input_recorded)                       \
-  X(CommandRefused, command_refused)                     \
-  X(ExceptionRaised, exception_raised)                   \
-  X(SetUp, set_up)                                       \
-  X(TornDown, torn_down)                                 \
-  X(CallbackAttached, callback_attached)                 \
-  X(CallbackFailed, callback_failed)                     \
-  X(CallbackRestarted, callback_restarted)               \
-  X(CallbackEventSkipped, callback_event_skipped)        \
-  X(CallbackDetached, callback_detached)                 \
-  X(CheckpointTaken, checkpoint_taken)                   \
-  X(CheckpointSaved, checkpoint_saved)                   \
-  X(CheckpointFailed, checkpoint_failed)                 \
-  X(CheckpointRemoved, checkpoint_removed)               \
-  X(CheckpointLoaded, checkpoint_loaded)                 \
-  X(FitStarted, fit_started)                             \
-  X(FitEnded, fit_ended)                                 \
-  X(SanityCheckStarted, sanity_check_started)            \
-  X(SanityCheckEnded, sanity_check_ended)                \
-  X(TrainStarted, train_started)                         \
-  X(TrainEnded, train_ended)                             \
-  X(TrainEpochStarted, train_epoch_started)              \
-  X(TrainEpochEnded, train_epoch_ended)                  \
-  X(TrainBatchStarted, train_batch_started)              \
-  X(ZeroGradStarted, zero_grad_started)                  \
-  X(BackwardStarted, backward_started)                   \
-  X(BackwardEnded, backward_ended)                       \
-  X(OptimizerStepStarted, optimizer_step_started)        \
-  X(ValidationStarted, validation_started)               \
-  X(ValidationEnded, validation_ended)                   \
-  X(ValidationEpochStarted, validation_epoch_started)    \
-  X(ValidationEpochEnded, validation_epoch_ended)        \
-  X(ValidationBatchStarted, validation_batch_started)    \
-  X(TestStarted, test_started)                           \
-  X(TestEnded, test_ended)                               \
-  X(TestEpochStarted, test_epoch_started)                \
-  X(TestEpochEnded, test_epoch_ended)                    \
-  X(TestBatchStarted, test_batch_started)                \
-  X(PredictStarted, predict_started)                     \
-  X(PredictEnded, predict_ended)                         \
-  X(PredictEpochStarted, predict_epoch_started)          \
-  X(PredictEpochEnded, predict_epoch_ended)              \
+#define TROUPE_EVENTS(X)                              \
+  X(TrainBatchEnded, train_batch_ended)               \
+  X(ValidationBatchEnded, validation_batch_ended)     \
+  X(TestBatchEnded, test_batch_ended)                 \
+  X(PredictBatchEnded, predict_batch_ended)           \
+  X(CommandApplied, command_applied)                  \
+  X(RunStarted, run_started)                          \
+  X(RunResumed, run_resumed)                          \
+  X(RunEnded, run_ended)                              \
+  X(InputRecorded, input_recorded)                    \
+  X(CommandRefused, command_refused)                  \
+  X(ExceptionRaised, exception_raised)                \
+  X(SetUp, set_up)                                    \
+  X(TornDown, torn_down)                              \
+  X(CallbackAttached, callback_attached)              \
+  X(CallbackFailed, callback_failed)                  \
+  X(CallbackRestarted, callback_restarted)            \
+  X(CallbackEventSkipped, callback_event_skipped)     \
+  X(CallbackDetached, callback_detached)              \
+  X(CheckpointTaken, checkpoint_taken)                \
+  X(CheckpointSaved, checkpoint_saved)                \
+  X(CheckpointFailed, checkpoint_failed)              \
+  X(CheckpointRemoved, checkpoint_removed)            \
+  X(CheckpointLoaded, checkpoint_loaded)              \
+  X(FitStarted, fit_started)                          \
+  X(FitEnded, fit_ended)                              \
+  X(SanityCheckStarted, sanity_check_started)         \
+  X(SanityCheckEnded, sanity_check_ended)             \
+  X(TrainStarted, train_started)                      \
+  X(TrainEnded, train_ended)                          \
+  X(TrainEpochStarted, train_epoch_started)           \
+  X(TrainEpochEnded, train_epoch_ended)               \
+  X(TrainBatchStarted, train_batch_started)           \
+  X(ZeroGradStarted, zero_grad_started)               \
+  X(BackwardStarted, backward_started)                \
+  X(BackwardEnded, backward_ended)                    \
+  X(OptimizerStepStarted, optimizer_step_started)     \
+  X(ValidationStarted, validation_started)            \
+  X(ValidationEnded, validation_ended)                \
+  X(ValidationEpochStarted, validation_epoch_started) \
+  X(ValidationEpochEnded, validation_epoch_ended)     \
+  X(ValidationBatchStarted, validation_batch_started) \
+  X(TestStarted, test_started)                        \
+  X(TestEnded, test_ended)                            \
+  X(TestEpochStarted, test_epoch_started)             \
+  X(TestEpochEnded, test_epoch_ended)                 \
+  X(TestBatchStarted, test_batch_started)             \
+  X(PredictStarted, predict_started)                  \
+  X(PredictEnded, predict_ended)                      \
+  X(PredictEpochStarted, predict_epoch_started)       \
+  X(PredictEpochEnded, predict_epoch_ended)           \
   X(PredictBatchStarted, predict_batch_started)
 
 namespace troupe {
@@ -103,19 +103,21 @@ const EventInfo* find_event_info(std::string_view name);
 template <class Body>
 struct EventTraits;
 
-#define TROUPE_EVENT_TRAITS(Message, field)                                                         \
-  using v1::Message;                                                                                \
-  template <>                                                                                       \
-  struct EventTraits<v1::Message> {                                                                 \
-    static constexpr EventType kType = v1::Event::k##Message;                                       \
-    static const v1::Message& body(const Event& event) { return event.field(); }                    \
-    static v1::Message* mutable_body(Event& event) { return event.mutable_##field(); }              \
+#define TROUPE_EVENT_TRAITS(Message, field)                                            \
+  using v1::Message;                                                                   \
+  template <>                                                                          \
+  struct EventTraits<v1::Message> {                                                    \
+    static constexpr EventType kType = v1::Event::k##Message;                          \
+    static const v1::Message& body(const Event& event) { return event.field(); }       \
+    static v1::Message* mutable_body(Event& event) { return event.mutable_##field(); } \
   };
 TROUPE_EVENTS(TROUPE_EVENT_TRAITS)
 #undef TROUPE_EVENT_TRAITS
 
 template <class T>
-concept EventBody = requires { EventTraits<T>::kType; };
+concept EventBody = requires {
+  EventTraits<T>::kType;
+};
 
 /// Lower-case name of a stage as users know it: "fit", "validate", "test", "predict", "sanity_check".
 std::string_view stage_name(Stage stage);

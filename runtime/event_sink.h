@@ -18,15 +18,15 @@ struct Decision {
   v1::Command command;
 };
 
-/// The answers of all controllers to one event, in the canonical order in which they are applied: kind of command, then state key;
-/// checkpoints last.
+/// The answers of all controllers to one event, in the canonical order in which they are applied: kind of command, then
+/// state key; checkpoints last.
 struct Round {
   uint64_t seq = 0;  ///< Of the event they were asked about.
   std::vector<Decision> decisions;
 };
 
-/// What the loop speaks to: events go out, decisions and inputs come in. Called from the loop's thread only. Every call may throw
-/// IoError when the event log can no longer be written, and CallbackError when a controller failed.
+/// What the loop speaks to: events go out, decisions and inputs come in. Called from the loop's thread only. Every call
+/// may throw IoError when the event log can no longer be written, and CallbackError when a controller failed.
 class EventSink {
  public:
   virtual ~EventSink() = default;

@@ -103,6 +103,10 @@ OptionField& OptionField::less_than(double bound) {
   less_than_ = bound;
   return *this;
 }
+OptionField& OptionField::accept_bool() {
+  type_.accepts_bool = true;
+  return *this;
+}
 OptionField& OptionField::one_of(std::vector<std::string> texts) {
   one_of_ = std::move(texts);
   return *this;
@@ -122,7 +126,8 @@ std::string OptionField::type_text() const {
   } else if (type_.kind == Kind::kCountOrFraction) {
     text = "count or fraction";
   }
-  return text + (type_.list ? ",..." : "") + (type_.optional ? " or none" : "");
+  return text + (type_.accepts_bool ? " or true|false" : "") + (type_.list ? ",..." : "") +
+         (type_.optional ? " or none" : "");
 }
 
 std::string OptionField::value_text() const {
@@ -146,6 +151,7 @@ std::string OptionField::allowed() const {
   if (required_ && type_.kind == OptionType::Kind::kText && !type_.list && one_of_.empty()) {
     text += " that is not empty";
   }
+  text += type_.accepts_bool ? ", true or false" : "";
   return (type_.list ? "a list, each element " : "") + text + (type_.optional ? ", or none" : "");
 }
 

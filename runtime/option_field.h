@@ -23,8 +23,9 @@ struct OptionType {
   Kind kind = Kind::kText;
   bool optional = false;
   bool list = false;
-  int64_t integer_min = 0;   ///< For kSigned.
-  uint64_t integer_max = 0;  ///< For kSigned and kUnsigned.
+  bool accepts_bool = false;  ///< An integer takes true and false too.
+  int64_t integer_min = 0;    ///< For kSigned.
+  uint64_t integer_max = 0;   ///< For kSigned and kUnsigned.
 };
 
 /// One option of a described struct: where its value is, what it means, what it may be. Made by OptionVisitor; it
@@ -43,6 +44,8 @@ class OptionField {
   OptionField& greater_than(double bound);
   OptionField& at_most(double bound);
   OptionField& less_than(double bound);
+  /// An integer also takes true for 1 and false for 0.
+  OptionField& accept_bool();
   /// The only texts allowed.
   OptionField& one_of(std::vector<std::string> texts);
 

@@ -20,6 +20,9 @@ std::optional<Number> parse_number(std::string_view text) {
 }
 
 std::optional<OptionScalar> integer_from_json(const OptionType& type, const Json& json) {
+  if (type.accepts_bool && json.is_boolean()) {
+    return integer_from_json(type, json.get<bool>() ? 1 : 0);
+  }
   if (!json.is_number_integer()) {
     return std::nullopt;
   }
@@ -77,14 +80,16 @@ std::optional<OptionScalar> scalar_from_json(const OptionType& type, const Json&
 }
 
 /// What the text means as JSON for an option of this kind; null if it cannot be one.
-Json json_from_text(Kind kind, std::string_view text) {
-  if (kind == Kind::kText) {
+Json json_from_text(const OptionType& type, std::string_view text) {
+  if (type.kind == Kind::kText) {
     return std::string(text);
   }
-  if (kind == Kind::kBool) {
-    return text == "true" || text == "false" ? Json(text == "true") : Json();
+  if (type.kind == Kind::kBool || type.accepts_bool) {
+    if (text == "true" || text == "false") {
+      return text == "true";
+    }
   }
-  if (kind == Kind::kCountOrFraction) {
+  if (type.kind == Kind::kCountOrFraction) {
     const auto amount = CountOrFraction::parse(text);
     return !amount ? Json() : amount->is_count() ? Json(amount->count()) : Json(amount->fraction());
   }
@@ -157,7 +162,7 @@ std::optional<OptionValue> option_value_from_text(const OptionType& type, std::s
     return OptionValue();
   }
   if (!type.list) {
-    const Json json = json_from_text(type.kind, text);
+    const Json json = json_from_text(type, text);
     return json.is_null() ? std::nullopt : option_value_from_json(type, json);
   }
   Json list = Json::array();
@@ -166,7 +171,7 @@ std::optional<OptionValue> option_value_from_text(const OptionType& type, std::s
   } else {
     while (!text.empty()) {
       const auto comma = text.find(',');
-      list.push_back(json_from_text(type.kind, text.substr(0, comma)));
+      list.push_back(json_from_text(type, text.substr(0, comma)));
       text = comma == std::string_view::npos ? std::string_view() : text.substr(comma + 1);
     }
   }

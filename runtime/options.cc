@@ -48,18 +48,24 @@ bool is_empty(const OptionValue& value) {
 
 }  // namespace
 
-std::string suggest(std::string_view word, const std::vector<std::string>& known) {
+std::string nearest(std::string_view word, const std::vector<std::string>& known) {
   std::string text;
-  std::string list;
   std::size_t best = std::max<std::size_t>(2, word.size() / 3) + 1;
   for (const auto& candidate : known) {
-    list += (list.empty() ? "" : ", ") + candidate;
     if (const auto distance = edit_distance(word, candidate); distance < best) {
       best = distance;
       text = " (did you mean '" + candidate + "'?)";
     }
   }
-  return text + "; allowed: " + (list.empty() ? "none" : list);
+  return text;
+}
+
+std::string suggest(std::string_view word, const std::vector<std::string>& known) {
+  std::string list;
+  for (const auto& candidate : known) {
+    list += (list.empty() ? "" : ", ") + candidate;
+  }
+  return nearest(word, known) + "; allowed: " + (list.empty() ? "none" : list);
 }
 
 void read_fields(const std::string& owner, std::vector<OptionField>& fields, const nlohmann::json& json) {

@@ -190,7 +190,9 @@ void set_field(const std::string& owner, std::vector<OptionField>& fields, std::
 void check_fields(const std::string& owner, const std::vector<OptionField>& fields);
 nlohmann::json fields_to_json(const std::vector<OptionField>& fields);
 std::vector<OptionInfo> field_infos(const std::vector<OptionField>& fields);
-/// " (did you mean 'patience'?)" when `word` is close to one of `known`, else nothing; then "; allowed: a, b".
+/// " (did you mean 'patience'?)" when `word` is close to one of `known`, else nothing.
+std::string nearest(std::string_view word, const std::vector<std::string>& known);
+/// nearest(), then "; allowed: a, b".
 std::string suggest(std::string_view word, const std::vector<std::string>& known);
 
 /// The options' fields, pointing into `options`.

@@ -29,7 +29,8 @@ RunState::RunState()
 void RunState::apply(const Event& event) {
   const uint64_t expected = event.has_run_resumed() ? event.run_resumed().from_seq() + 1 : seq_ + 1;
   if (event.seq() != expected) {
-    throw CorruptionError("event log: expected seq " + std::to_string(expected) + ", found " + std::to_string(event.seq()));
+    throw CorruptionError("event log: expected seq " + std::to_string(expected) + ", found " +
+                          std::to_string(event.seq()));
   }
   seq_ = event.seq();
   position_ = event.position();
@@ -86,6 +87,9 @@ void RunState::apply_run_event(const Event& event) {
       status_ = v1::RUN_STATUS_RUNNING;
       reason_.clear();
       own(votes_).clear();  // Callbacks vote afresh.
+      if (event.run_resumed().has_fit()) {
+        own(fit_) = event.run_resumed().fit();
+      }
       break;
     case Event::kRunEnded:
       status_ = event.run_ended().status();
@@ -128,7 +132,8 @@ void RunState::apply_checkpoint_event(const Event& event) {
     return;
   }
   if (event.has_checkpoint_removed()) {
-    std::erase_if(own(checkpoints_), [&](const auto& info) { return info.path() == event.checkpoint_removed().path(); });
+    std::erase_if(own(checkpoints_),
+                  [&](const auto& info) { return info.path() == event.checkpoint_removed().path(); });
     return;
   }
   const bool saved = event.has_checkpoint_saved();
@@ -189,7 +194,8 @@ void RunState::set_learning_rates(const google::protobuf::RepeatedField<double>&
 
 v1::CheckpointInfo* RunState::find_checkpoint(const std::string& path) {
   auto& checkpoints = own(checkpoints_);
-  const auto found = std::find_if(checkpoints.begin(), checkpoints.end(), [&](const auto& info) { return info.path() == path; });
+  const auto found =
+      std::find_if(checkpoints.begin(), checkpoints.end(), [&](const auto& info) { return info.path() == path; });
   return found == checkpoints.end() ? nullptr : &*found;
 }
 
@@ -231,7 +237,8 @@ v1::RunState RunState::to_proto() const {
     auto* metric = proto.add_metrics();
     metric->set_name(name);
     metric->set_value(value);
-    metric->set_prog_bar(std::find(prog_bar_metrics_->begin(), prog_bar_metrics_->end(), name) != prog_bar_metrics_->end());
+    metric->set_prog_bar(std::find(prog_bar_metrics_->begin(), prog_bar_metrics_->end(), name) !=
+                         prog_bar_metrics_->end());
   }
   for (const auto& rate : *learning_rates_) {
     *proto.add_learning_rates() = rate;

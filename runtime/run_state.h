@@ -17,14 +17,14 @@ namespace troupe {
 /// Metric name to its latest value.
 using MetricMap = std::map<std::string, double, std::less<>>;
 
-/// What a run is, as the fold of its event log: the same events always give the same state. Cheap to copy (its tables are shared
-/// until one side changes); a copy may be read on any thread.
+/// What a run is, as the fold of its event log: the same events always give the same state. Cheap to copy (its tables
+/// are shared until one side changes); a copy may be read on any thread.
 class RunState {
  public:
   RunState();
 
-  /// Applies one recorded fact. Pure: no clock, no I/O, no randomness. Throws CorruptionError if `event` is not the successor of
-  /// the last one: its seq must be seq() + 1, or for a RunResumed its from_seq + 1.
+  /// Applies one recorded fact. Pure: no clock, no I/O, no randomness. Throws CorruptionError if `event` is not the
+  /// successor of the last one: its seq must be seq() + 1, or for a RunResumed its from_seq + 1.
   void apply(const Event& event);
 
   /// Last event applied; 0 for none.
@@ -59,7 +59,8 @@ class RunState {
   const std::map<std::string, std::string>& votes() const { return *votes_; }
   /// Checkpoints in the order they were taken; those removed are left out.
   const std::vector<v1::CheckpointInfo>& checkpoints() const { return *checkpoints_; }
-  /// Path of the newest checkpoint that was the best by its monitor when taken, of the first sender that said so; empty for none.
+  /// Path of the newest checkpoint that was the best by its monitor when taken, of the first sender that said so; empty
+  /// for none.
   std::string best_checkpoint() const;
   /// The facts of the fit, without its module table; all zero before FitStarted.
   const v1::FitStarted& fit() const { return *fit_; }
@@ -67,8 +68,8 @@ class RunState {
   v1::RunState to_proto() const;
   static RunState from_proto(const v1::RunState& proto);
 
-  /// The state without what depends on host, speed and number of attempts (seq, incarnation, status, checkpoints): two runs that are
-  /// equal by the determinism contract have equal bytes here.
+  /// The state without what depends on host, speed and number of attempts (seq, incarnation, status, checkpoints): two
+  /// runs that are equal by the determinism contract have equal bytes here.
   std::string deterministic_bytes() const;
 
  private:

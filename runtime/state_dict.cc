@@ -76,7 +76,8 @@ nlohmann::json value_to_json(const v1::StateValue& value) {
   }
 }
 
-[[noreturn]] void throw_wrong_type(std::string_view name, v1::StateValue::ValueCase wanted, v1::StateValue::ValueCase found) {
+[[noreturn]] void throw_wrong_type(std::string_view name, v1::StateValue::ValueCase wanted,
+                                   v1::StateValue::ValueCase found) {
   throw CorruptionError("state: '" + std::string(name) + "' is " + type_name(found) + ", not " + type_name(wanted));
 }
 

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "runtime/event.h"
+
+namespace troupe {
+
+/// The rule by which the events of a log follow each other, for its writer and its readers alike:
+/// the first is RunStarted with seq 1; seq goes up by one; RunResumed starts a segment, counts the incarnations, has
+/// the seq from_seq + 1 and says how many events it supersedes, so that it cannot hide any that are missing before it.
+class EventSequence {
+ public:
+  /// Why `event` cannot be the next one; empty if it can.
+  std::string problem_with(const Event& event, bool starts_segment) const;
+
+  /// Takes `event` as the last one.
+  void advance(const Event& event);
+
+  /// What comes next follows a gap: its seq cannot be checked against the last one.
+  void forget() { known_ = false; }
+
+  /// Of the last event; 0 for none.
+  uint64_t last_seq() const { return last_seq_; }
+  uint32_t incarnation() const { return incarnation_; }
+
+ private:
+  std::string problem_with_resume(const Event& event, bool starts_segment) const;
+
+  uint64_t last_seq_ = 0;
+  uint32_t incarnation_ = 0;
+  bool known_ = true;
+};
+
+}  // namespace troupe

@@ -1,0 +1,33 @@
+#include "runtime/seed.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Context.h>
+
+#include <mutex>
+
+#include "runtime/error.h"
+
+namespace troupe {
+
+void seed_everything(uint64_t seed) {
+  at::manual_seed(seed);
+}
+
+at::Tensor default_rng_state() {
+  at::Generator generator = at::detail::getDefaultCPUGenerator();
+  const std::lock_guard lock(generator.mutex());
+  return generator.get_state();
+}
+
+void set_default_rng_state(const at::Tensor& state) {
+  at::Generator generator = at::detail::getDefaultCPUGenerator();
+  const std::lock_guard lock(generator.mutex());
+  try {
+    generator.set_state(state);
+  } catch (const c10::Error& error) {
+    throw MismatchError(std::string("default random generator: cannot take this state: ") +
+                        error.what_without_backtrace());
+  }
+}
+
+}  // namespace troupe

@@ -1,0 +1,4 @@
+#include "runtime/data_loader.h"
+
+#include <doctest/doctest.h>
+#include <torch/torch.h>

@@ -41,8 +41,8 @@ struct ModelCheckpointOptions {
 /// step. They differ where a decision must replay: names in use are those that it has issued and still keeps, not the
 /// files on disk, and the file that a run resumed from may be driven out like any other.
 ///
-/// It is asked at the ends of epochs and validations only, so that a step costs nothing; Lightning's every_n_train_steps would have
-/// the loop wait for it at each batch.
+/// It is asked at the ends of epochs and validations only, so that a step costs nothing; Lightning's
+/// every_n_train_steps would have the loop wait for it at each batch.
 class ModelCheckpoint {
  public:
   /// Throws ConfigError for a bad template, or options that make no sense together.

@@ -1,0 +1,125 @@
+#include "callbacks/csv_logger.h"
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <iostream>
+#include <utility>
+#include <vector>
+
+#include "callbacks/python_format.h"
+
+namespace troupe {
+namespace {
+
+std::string number_text(double value) {
+  if (std::isnan(value)) {
+    return "nan";
+  }
+  std::array<char, 32> text{};
+  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr};
+}
+
+}  // namespace
+
+void CSVLoggerOptions::describe(OptionVisitor& visit) {
+  visit("path", path, "File to write; relative to the run directory.").required();
+}
+
+CSVLogger::CSVLogger(CSVLoggerOptions options) : options_(std::move(options)) {
+  check_options("CSVLogger", options_);
+}
+
+CsvTable& CSVLogger::table() {
+  if (!table_ || table_->path() != file_path()) {
+    table_.emplace(file_path(), CsvTable::Extent{.columns = {"epoch", "step"}});
+  }
+  if (!table_->is_open()) {
+    table_->open();
+  }
+  return *table_;
+}
+
+void CSVLogger::on(const SetUp&) {
+  // Only to fail early: whether what is in the file is ours to keep, load_state_dict or the first event will tell.
+  CsvTable::check_writable(file_path());
+}
+
+void CSVLogger::on(const FitStarted&) {
+  last_step_ = 0;
+  table();
+}
+
+void CSVLogger::on(const RunResumed&) {
+  table();
+}
+
+void CSVLogger::on(const TrainBatchEnded& event, const RunState& run) {
+  const uint64_t every = run.fit().log_every_n_steps();
+  const uint64_t step = run.global_step();
+  if (every == 0 || step % every != 0 || step == last_step_) {  // The same step: a batch that only accumulated.
+    return;
+  }
+  last_step_ = step;
+  log(event.metrics(), run);
+}
+
+void CSVLogger::on(const TrainEpochEnded& event, const RunState& run) {
+  log(event.metrics(), run);
+}
+
+void CSVLogger::on(const ValidationEpochEnded& event, const RunState& run) {
+  if (!run.sanity_checking()) {
+    log(event.metrics(), run);
+  }
+}
+
+void CSVLogger::on(const TestEpochEnded& event, const RunState& run) {
+  log(event.metrics(), run);
+}
+
+void CSVLogger::log(const Metrics& metrics, const RunState& run) {
+  if (metrics.empty()) {
+    return;
+  }
+  std::vector<CsvTable::Field> fields{{"epoch", std::to_string(run.epoch())},
+                                      {"step", std::to_string(run.global_step())}};
+  for (const auto& metric : metrics) {
+    if (metric.name() != "epoch" && metric.name() != "step") {
+      fields.emplace_back(metric.name(), number_text(metric.value()));
+    }
+  }
+  table().append(fields);
+}
+
+StateDict CSVLogger::state_dict() const {
+  StateDict state;
+  const CsvTable::Extent extent = table_ ? table_->extent() : CsvTable::Extent{.columns = {"epoch", "step"}};
+  if (table_) {
+    table_->sync();
+  }
+  state.set("offset", extent.bytes);
+  state.set("rows", extent.rows);
+  state.set("columns", extent.columns);
+  state.set("last_step", last_step_);
+  return state;
+}
+
+void CSVLogger::load_state_dict(const StateDict& state) {
+  last_step_ = static_cast<uint64_t>(state.get_int("last_step"));
+  const CsvTable::Extent extent{.bytes = static_cast<uint64_t>(state.get_int("offset")),
+                                .rows = static_cast<uint64_t>(state.get_int("rows")),
+                                .columns = state.get_strings("columns")};
+  table_.emplace(file_path(), extent);
+  if (!table_->open()) {
+    std::cerr << "warning: " + state_key() + ": " + file_path().string() + " has " +
+                     std::to_string(table_->extent().rows) + " of the " + std::to_string(extent.rows) +
+                     " rows that the checkpoint knows; the others are lost\n";
+  }
+}
+
+std::string CSVLogger::state_key() const {
+  return "CSVLogger{'path': " + python_repr(options_.path) + "}";
+}
+
+}  // namespace troupe

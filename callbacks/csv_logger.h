@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "callbacks/csv_table.h"
+#include "runtime/event.h"
+#include "runtime/options.h"
+#include "runtime/run_state.h"
+#include "runtime/state_dict.h"
+
+namespace troupe {
+
+struct CSVLoggerOptions {
+  std::string path = "metrics.csv";  ///< Relative to the run directory, or absolute.
+
+  void describe(OptionVisitor& visit);
+};
+
+/// Writes metrics as rows of a CSV file: epoch (from 0), step (optimizer steps completed), then a column a metric. A
+/// row is written for what a training step logged, at every log_every_n_steps-th step; for the epoch's means; and for
+/// those of a validation or a test, but not of the sanity check. A row without metrics is left out.
+///
+/// A resumed run goes on where its checkpoint was: what was written later is cut off. Two loggers need two paths.
+class CSVLogger {
+ public:
+  explicit CSVLogger(CSVLoggerOptions options = {});
+
+  /// Where relative paths start. Called before anything else; the working directory if not.
+  void set_run_directory(const std::filesystem::path& run_directory) { run_directory_ = run_directory; }
+
+  // All throw IoError when the file cannot be made or written.
+  void on(const SetUp& event);
+  void on(const FitStarted& event);
+  void on(const RunResumed& event);
+  void on(const TrainBatchEnded& event, const RunState& run);
+  void on(const TrainEpochEnded& event, const RunState& run);
+  void on(const ValidationEpochEnded& event, const RunState& run);
+  void on(const TestEpochEnded& event, const RunState& run);
+
+  /// What is written is durable when it returns.
+  StateDict state_dict() const;
+  /// Cuts the file back; a warning on standard error says so when rows are missing from it.
+  void load_state_dict(const StateDict& state);
+  std::string state_key() const;
+
+ private:
+  using Metrics = google::protobuf::RepeatedPtrField<Metric>;
+
+  std::filesystem::path file_path() const { return run_directory_ / options_.path; }
+  /// The table, opened: an old file is cut to what the state says, so to nothing where a run starts.
+  CsvTable& table();
+  void log(const Metrics& metrics, const RunState& run);
+
+  CSVLoggerOptions options_;
+  std::filesystem::path run_directory_;
+  std::optional<CsvTable> table_;
+  uint64_t last_step_ = 0;  // Last step whose own metrics were logged.
+};
+
+}  // namespace troupe

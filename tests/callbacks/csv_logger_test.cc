@@ -1,0 +1,191 @@
+#include "callbacks/csv_logger.h"
+
+#include <doctest/doctest.h>
+
+#include <fstream>
+#include <iterator>
+#include <limits>
+
+#include "runtime/error.h"
+#include "tests/support/captured_stderr.h"
+#include "tests/support/fake_run.h"
+#include "tests/support/temporary_folder.h"
+
+using namespace troupe;
+using namespace troupe::testing;
+
+namespace {
+
+FitStarted logging_every(uint32_t steps) {
+  FitStarted fit = usual_fit();
+  fit.set_log_every_n_steps(steps);
+  return fit;
+}
+
+/// A run of one CSVLogger that writes to `folder`.
+struct Logged {
+  explicit Logged(const TemporaryFolder& folder, RunState state = {})
+      : path(folder.path() / "metrics.csv"), callback(std::make_shared<CSVLogger>()), run(callback, std::move(state)) {
+    callback->set_run_directory(folder.path());
+    run.send(SetUp());
+  }
+
+  std::string text() const {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  }
+
+  std::filesystem::path path;
+  std::shared_ptr<CSVLogger> callback;
+  FakeRun run;
+};
+
+void write(const std::filesystem::path& path, const std::string& text) {
+  std::ofstream(path, std::ios::binary) << text;
+}
+
+}  // namespace
+
+TEST_CASE("CSVLogger writes a row for a step's, an epoch's and a validation's metrics") {
+  const TemporaryFolder folder;
+  Logged logged(folder);
+  logged.run.start_fit(logging_every(2));
+  logged.run.train_batch({{"loss", 1.0}});
+  logged.run.train_batch({{"loss", 0.1}});
+  logged.run.train_batch({{"loss", 0.3}});
+  logged.run.train_batch();
+  logged.run.validate({{"val_loss", 1e-7}});
+  logged.run.end_epoch({{"loss", 0.5}});
+  logged.run.end_epoch();
+  CHECK(logged.text() ==
+        "epoch,step,loss,val_loss\n"
+        "0,2,0.1,\n"
+        "0,4,,1e-07\n"
+        "0,4,0.5,\n");
+}
+
+TEST_CASE("a step is logged once though several batches accumulate into it, and never with log_every_n_steps 0") {
+  const TemporaryFolder folder;
+  Logged logged(folder);
+  logged.run.start_fit(logging_every(1));
+  const auto accumulate = [&] {
+    TrainBatchEnded ended;
+    ended.add_metrics()->set_name("loss");
+    logged.run.send(ended);
+  };
+  accumulate();
+  logged.run.train_batch({{"loss", 1.0}});
+  accumulate();
+  CHECK(logged.text() == "epoch,step,loss\n0,1,1\n");
+
+  logged.run.start_fit(logging_every(0));
+  logged.run.train_batch({{"loss", 2.0}});
+  CHECK(logged.text() == "epoch,step,loss\n0,1,1\n");
+}
+
+TEST_CASE("the sanity check is not logged") {
+  const TemporaryFolder folder;
+  Logged logged(folder);
+  logged.run.start_fit();
+  logged.run.validate({{"val_loss", 1.0}}, v1::STAGE_SANITY_CHECK);
+  CHECK(logged.text().empty());
+}
+
+TEST_CASE("values that are not finite are written by name") {
+  const TemporaryFolder folder;
+  Logged logged(folder);
+  logged.run.start_fit();
+  logged.run.end_epoch({{"a", std::numeric_limits<double>::quiet_NaN()},
+                        {"b", std::numeric_limits<double>::infinity()},
+                        {"c", -std::numeric_limits<double>::infinity()}});
+  CHECK(logged.text() == "epoch,step,a,b,c\n0,0,nan,inf,-inf\n");
+}
+
+TEST_CASE("names are quoted as RFC 4180 says, also when columns are added later") {
+  const TemporaryFolder folder;
+  Logged logged(folder);
+  logged.run.start_fit();
+  logged.run.end_epoch({{"a,b", 1.0}});
+  logged.run.end_epoch({{"say \"hi\"", 2.0}, {"two\nlines", 3.0}});
+  logged.run.end_epoch({{"later", 4.0}});
+  CHECK(logged.text() ==
+        "epoch,step,\"a,b\",\"say \"\"hi\"\"\",\"two\nlines\",later\n"
+        "0,0,1,,,\n"
+        "1,0,,2,3,\n"
+        "2,0,,,,4\n");
+}
+
+TEST_CASE("a fresh run starts a fresh file") {
+  const TemporaryFolder folder;
+  write(folder.path() / "metrics.csv", "old\n");
+  Logged logged(folder);
+  CHECK(logged.text() == "old\n");
+  logged.run.start_fit();
+  CHECK(logged.text().empty());
+}
+
+TEST_CASE("a resumed run cuts off what came after its checkpoint, columns too") {
+  const TemporaryFolder folder;
+  Logged first(folder);
+  first.run.start_fit(logging_every(1));
+  first.run.train_batch({{"loss", 1.0}});
+  const StateDict saved = first.callback->state_dict();
+  const RunState state = first.run.state();
+  const auto go_on = [](Logged& logged) {
+    logged.run.train_batch({{"loss", 2.0}});
+    logged.run.end_epoch({{"acc", 0.5}});
+  };
+  SUBCASE("rows alone") {
+    first.run.train_batch({{"loss", 7.0}});
+  }
+  SUBCASE("rows and columns") {
+    first.run.end_epoch({{"other", 7.0}});
+  }
+  SUBCASE("a torn row") {
+    std::ofstream(first.path, std::ios::app) << "0,2,";
+  }
+  SUBCASE("nothing") {}
+  Logged second(folder, state);
+  second.run.resume(saved);
+  CHECK(second.text() == "epoch,step,loss\n0,1,1\n");
+  go_on(second);
+  CHECK(second.text() == "epoch,step,loss,acc\n0,1,1,\n0,2,2,\n0,2,,0.5\n");
+}
+
+TEST_CASE("a callback restarted without saved state writes the file again from the start") {
+  const TemporaryFolder folder;
+  Logged first(folder);
+  first.run.start_fit();
+  first.run.end_epoch({{"loss", 1.0}});
+  Logged again(folder);
+  again.run.start_fit();
+  again.run.end_epoch({{"loss", 1.0}});
+  CHECK(again.text() == "epoch,step,loss\n0,0,1\n");
+}
+
+TEST_CASE("rows that are missing from the file are reported and the rest is kept") {
+  const TemporaryFolder folder;
+  Logged first(folder);
+  first.run.start_fit();
+  first.run.end_epoch({{"loss", 1.0}});
+  first.run.end_epoch({{"loss", 2.0}});
+  const StateDict saved = first.callback->state_dict();
+  write(first.path, "epoch,step,loss\n0,0,1\n1,0");
+  const CapturedStderr captured;
+  Logged second(folder, first.run.state());
+  second.run.resume(saved);
+  CHECK(second.text() == "epoch,step,loss\n0,0,1\n");
+  CHECK(captured.text() == "warning: CSVLogger{'path': 'metrics.csv'}: " + first.path.string() +
+                               " has 1 of the 2 rows that the checkpoint knows; the others are lost\n");
+  second.run.position() = first.run.position();
+  second.run.end_epoch({{"loss", 3.0}});
+  CHECK(second.text() == "epoch,step,loss\n0,0,1\n2,0,3\n");
+}
+
+TEST_CASE("a file that cannot be made is an error at setup that names it") {
+  const TemporaryFolder folder;
+  write(folder.path() / "file", "");
+  CSVLogger logger({.path = "file/metrics.csv"});
+  logger.set_run_directory(folder.path());
+  CHECK_THROWS_AS(logger.on(SetUp()), IoError);
+}

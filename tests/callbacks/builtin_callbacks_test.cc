@@ -1,0 +1,69 @@
+#include "callbacks/builtin_callbacks.h"
+
+#include <doctest/doctest.h>
+
+#include <concepts>
+#include <nlohmann/json.hpp>
+
+#include "callbacks/csv_logger.h"
+#include "callbacks/early_stopping.h"
+#include "callbacks/learning_rate_monitor.h"
+#include "callbacks/model_checkpoint.h"
+#include "callbacks/model_summary.h"
+#include "callbacks/progress_bar.h"
+#include "runtime/error.h"
+
+using namespace troupe;
+
+// A callback that failed is replaced by a pristine copy.
+static_assert(std::copyable<CSVLogger> && std::copyable<EarlyStopping> && std::copyable<LearningRateMonitor> &&
+              std::copyable<ModelCheckpoint> && std::copyable<ModelSummary> && std::copyable<ProgressBar>);
+
+namespace {
+
+CallbackRegistry builtin() {
+  CallbackRegistry registry;
+  register_builtin_callbacks(registry);
+  return registry;
+}
+
+}  // namespace
+
+TEST_CASE("every built-in callback can be made by its name") {
+  const CallbackRegistry registry = builtin();
+  CHECK(registry.types() == std::vector<std::string>{"CSVLogger", "EarlyStopping", "LearningRateMonitor",
+                                                     "ModelCheckpoint", "ModelSummary", "ProgressBar"});
+  for (const auto& type : registry.types()) {
+    nlohmann::json config{{"type", type}};
+    if (type == "EarlyStopping") {
+      config["monitor"] = "val_loss";
+    }
+    CHECK(registry.make_callback(config)->info().type == type);
+  }
+}
+
+TEST_CASE("options of built-in callbacks are read from JSON") {
+  const CallbackRegistry registry = builtin();
+  CHECK(
+      registry.make_callback({{"type", "ModelCheckpoint"}, {"monitor", "val_acc"}, {"mode", "max"}, {"save_top_k", 3}})
+          ->info()
+          .state_key ==
+      "ModelCheckpoint{'monitor': 'val_acc', 'mode': 'max', 'every_n_train_steps': 0, 'every_n_epochs': 1, "
+      "'train_time_interval': None}");
+  CHECK_NOTHROW(registry.make_callback({{"type", "LearningRateMonitor"}, {"logging_interval", "epoch"}}));
+  CHECK_NOTHROW(registry.make_callback({{"type", "EarlyStopping"},
+                                        {"monitor", "a"},
+                                        {"stopping_threshold", 0.5},
+                                        {"check_on_train_epoch_end", nullptr}}));
+}
+
+TEST_CASE("wrong options of built-in callbacks are refused") {
+  const CallbackRegistry registry = builtin();
+  CHECK_THROWS_AS(registry.make_callback({{"type", "EarlyStopping"}}), ConfigError);
+  CHECK_THROWS_AS(registry.make_callback({{"type", "EarlyStopping"}, {"monitor", "a"}, {"patience", 1.5}}),
+                  ConfigError);
+  CHECK_THROWS_AS(registry.make_callback({{"type", "ModelCheckpoint"}, {"save_top_k", 2}}), ConfigError);
+  CHECK_THROWS_AS(registry.make_callback({{"type", "ModelCheckpoint"}, {"filename", "{epoch"}}), ConfigError);
+  CHECK_THROWS_AS(registry.make_callback({{"type", "LearningRateMonitor"}, {"logging_interval", "batch"}}),
+                  ConfigError);
+}

@@ -167,7 +167,7 @@ TEST_CASE("what is not there is an error on one line that says what is expected"
 }
 
 TEST_CASE_FIXTURE(ResumedRun, "wrong usage exits with 2 and one line") {
-  for (const std::string arguments : {std::string(), std::string("log"), std::string("nonsense"), std::string("log show"),
+  for (const std::string& arguments : {std::string(), std::string("log"), std::string("nonsense"), std::string("log show"),
                                       "log show --from x " + run, "log show --from -1 " + run, "log show --type Foo " + run,
                                       "log show --nonsense " + run, "state --at never " + run, "state --at 3x " + run}) {
     CAPTURE(arguments);

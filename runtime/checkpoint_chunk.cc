@@ -13,8 +13,10 @@ using google::protobuf::io::CodedOutputStream;
 
 constexpr uint32_t kChunkTag =
     WireFormatLite::MakeTag(v1::CheckpointRecord::kChunkFieldNumber, WireFormatLite::WIRETYPE_LENGTH_DELIMITED);
-constexpr uint32_t kTensorTag = WireFormatLite::MakeTag(v1::TensorChunk::kTensorFieldNumber, WireFormatLite::WIRETYPE_VARINT);
-constexpr uint32_t kOffsetTag = WireFormatLite::MakeTag(v1::TensorChunk::kOffsetFieldNumber, WireFormatLite::WIRETYPE_VARINT);
+constexpr uint32_t kTensorTag =
+    WireFormatLite::MakeTag(v1::TensorChunk::kTensorFieldNumber, WireFormatLite::WIRETYPE_VARINT);
+constexpr uint32_t kOffsetTag =
+    WireFormatLite::MakeTag(v1::TensorChunk::kOffsetFieldNumber, WireFormatLite::WIRETYPE_VARINT);
 constexpr uint32_t kDataTag =
     WireFormatLite::MakeTag(v1::TensorChunk::kDataFieldNumber, WireFormatLite::WIRETYPE_LENGTH_DELIMITED);
 

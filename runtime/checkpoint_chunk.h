@@ -7,8 +7,8 @@
 
 namespace troupe {
 
-/// A CheckpointRecord that holds a TensorChunk, encoded and decoded by hand so that the data is not copied. The bytes are those
-/// that protobuf itself writes.
+/// A CheckpointRecord that holds a TensorChunk, encoded and decoded by hand so that the data is not copied. The bytes
+/// are those that protobuf itself writes.
 struct ChunkView {
   uint32_t tensor = 0;
   uint64_t offset = 0;
@@ -26,7 +26,8 @@ class ChunkHead {
   size_t size_;
 };
 
-/// True, with `chunk` viewing into `record`, if the record is a chunk as ChunkHead writes it; false for every other record.
+/// True, with `chunk` viewing into `record`, if the record is a chunk as ChunkHead writes it; false for every other
+/// record.
 bool decode_chunk(ByteView record, ChunkView& chunk);
 
 }  // namespace troupe

@@ -25,8 +25,8 @@ inline constexpr uint64_t kChunkBytesMax = 16U << 20;
 /// Bytes of one element; 0 for a type that the schema of this version does not know.
 size_t dtype_bytes(v1::DType dtype);
 
-/// A tensor to write: contiguous, row-major, little endian. `bytes` has product(shape) * dtype_bytes(dtype) bytes and stays
-/// unchanged until the file is written.
+/// A tensor to write: contiguous, row-major, little endian. `bytes` has product(shape) * dtype_bytes(dtype) bytes and
+/// stays unchanged until the file is written.
 struct TensorView {
   std::string name;
   v1::DType dtype;
@@ -38,8 +38,8 @@ struct TensorView {
 struct CheckpointParts {
   v1::CheckpointHeader header;
   std::vector<TensorView> tensors;
-  v1::TrainingState training_state;                  ///< Left out when header.weights_only.
-  std::vector<v1::CallbackState> callback_states;    ///< Left out when header.weights_only.
+  v1::TrainingState training_state;                ///< Left out when header.weights_only.
+  std::vector<v1::CallbackState> callback_states;  ///< Left out when header.weights_only.
   v1::RunState run_state;
 };
 
@@ -48,14 +48,15 @@ struct CheckpointWritten {
   uint32_t digest;  ///< As in its footer.
 };
 
-/// Writes a checkpoint so that `path` is never anything but a whole one: into "<path>.tmp-<pid>", synced; then `before_rename` is
-/// called (there the caller makes the log durable up to the capture); then renamed, and the name synced. The folder is made if
-/// missing, an existing file is replaced. On failure the exception passes on, the temporary file is removed and what was at `path` stays.
+/// Writes a checkpoint so that `path` is never anything but a whole one: into "<path>.tmp-<pid>", synced; then
+/// `before_rename` is called (there the caller makes the log durable up to the capture); then renamed, and the name
+/// synced. The folder is made if missing, an existing file is replaced. On failure the exception passes on, the
+/// temporary file is removed and what was at `path` stays.
 CheckpointWritten write_checkpoint(const std::filesystem::path& path, const CheckpointParts& parts,
                                    const std::function<void()>& before_rename = nullptr);
 
-/// Removes what writers that were killed left in `folder`: files named "*.tmp-<number>". The caller holds the run's lock.
-/// Returns how many.
+/// Removes what writers that were killed left in `folder`: files named "*.tmp-<number>". The caller holds the run's
+/// lock. Returns how many.
 size_t remove_stale_temporaries(const std::filesystem::path& folder);
 
 /// Owned bytes of a tensor, aligned to 64 bytes, not initialised.
@@ -83,20 +84,20 @@ struct CheckpointData {
   v1::RunState run_state;
 };
 
-/// Reads a whole checkpoint and checks all of it before it returns: frames, order, coverage of every tensor, counts and digest, and
-/// that nothing follows. Throws DamageError at the first thing that is wrong, CorruptionError for a format version that this
-/// version does not read, IoError when the file cannot be read.
+/// Reads a whole checkpoint and checks all of it before it returns: frames, order, coverage of every tensor, counts and
+/// digest, and that nothing follows. Throws DamageError at the first thing that is wrong, CorruptionError for a format
+/// version that this version does not read, IoError when the file cannot be read.
 CheckpointData read_checkpoint(const std::filesystem::path& path);
 
 /// The first record alone; nothing else is checked. Throws as read_checkpoint.
 v1::CheckpointHeader read_checkpoint_header(const std::filesystem::path& path);
 
 struct CheckpointReport {
-  uint64_t bytes = 0;         ///< Of the file.
-  uint64_t records = 0;       ///< Read before the damage, or all.
+  uint64_t bytes = 0;    ///< Of the file.
+  uint64_t records = 0;  ///< Read before the damage, or all.
   uint64_t tensors = 0;
   uint64_t tensor_bytes = 0;
-  uint32_t digest = 0;        ///< Of the records read.
+  uint32_t digest = 0;  ///< Of the records read.
   std::optional<Damage> damage;
 
   bool sound() const { return !damage.has_value(); }

@@ -9,14 +9,15 @@
 
 namespace troupe {
 
-/// Walks the records of a checkpoint file in order, one in memory at a time, and checks everything that can be checked on the way.
+/// Walks the records of a checkpoint file in order, one in memory at a time, and checks everything that can be checked
+/// on the way.
 class CheckpointScan {
  public:
   /// Throws IoError.
   explicit CheckpointScan(const std::filesystem::path& path);
 
-  /// Moves to the next record; false after the footer, with nothing behind it. The first is the header, the last the footer. Throws
-  /// DamageError at the first thing that is wrong.
+  /// Moves to the next record; false after the footer, with nothing behind it. The first is the header, the last the
+  /// footer. Throws DamageError at the first thing that is wrong.
   bool next();
 
   v1::CheckpointRecord::RecordCase record_case() const { return case_; }

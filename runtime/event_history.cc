@@ -8,7 +8,8 @@
 namespace troupe {
 namespace {
 
-/// The last seq of each incarnation that no later RunResumed supersedes. What is damaged is left for the second pass to report.
+/// The last seq of each incarnation that no later RunResumed supersedes. What is damaged is left for the second pass to
+/// report.
 std::vector<uint64_t> read_last_seqs_kept(const std::filesystem::path& events_dir) {
   std::vector<uint64_t> kept{std::numeric_limits<uint64_t>::max()};
   Event event;

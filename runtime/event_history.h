@@ -10,15 +10,16 @@
 
 namespace troupe {
 
-/// Reads the effective history of a run: the events of its log without those that a later RunResumed supersedes. Their seqs are
-/// 1, 2, 3, ... without gap. Memory does not grow with the log: the first events of the segments say what is superseded, before the
-/// events are read. For one thread.
+/// Reads the effective history of a run: the events of its log without those that a later RunResumed supersedes. Their
+/// seqs are 1, 2, 3, ... without gap. Memory does not grow with the log: the first events of the segments say what is
+/// superseded, before the events are read. For one thread.
 class EventHistory {
  public:
   /// Throws IoError where there is no log.
   explicit EventHistory(const std::filesystem::path& events_dir);
 
-  /// As EventLogReader::next. A run that is resumed while its log is read: its RunResumed then follows events that it supersedes.
+  /// As EventLogReader::next. A run that is resumed while its log is read: its RunResumed then follows events that it
+  /// supersedes.
   bool next(Event& event);
 
   const EventLogReader& reader() const { return reader_; }

@@ -52,8 +52,8 @@ bool EventLogReader::accept(Event& event) {
   return true;
 }
 
-/// Whether to read on: in this segment once more, or in the next. The writer finishes a segment before it makes the next one, so
-/// what is missing after the next one has been seen stays missing.
+/// Whether to read on: in this segment once more, or in the next. The writer finishes a segment before it makes the
+/// next one, so what is missing after the next one has been seen stays missing.
 bool EventLogReader::next_segment(RecordStatus status) {
   if (!next_segment_seen_) {
     const auto segments = list_log_segments(events_dir_);
@@ -78,7 +78,8 @@ bool EventLogReader::next_segment(RecordStatus status) {
 }
 
 void EventLogReader::throw_damage(std::string message) const {
-  throw DamageError({records_.path(), records_.offset(), records_.end_offset() - records_.offset(), std::move(message)});
+  throw DamageError(
+      {records_.path(), records_.offset(), records_.end_offset() - records_.offset(), std::move(message)});
 }
 
 }  // namespace troupe

@@ -11,16 +11,17 @@
 
 namespace troupe {
 
-/// Reads every event of a log in the order in which they were written, superseded ones too (EventHistory leaves those out). Works
-/// while the log is being written. For one thread.
+/// Reads every event of a log in the order in which they were written, superseded ones too (EventHistory leaves those
+/// out). Works while the log is being written. For one thread.
 class EventLogReader {
  public:
   /// Throws IoError where there is no log.
   explicit EventLogReader(std::filesystem::path events_dir);
 
-  /// Fills `event` with the next one and returns true; false at the end, where a later call looks again for what has been written
-  /// since. Throws DamageError at anything that is wrong but a torn tail of the last segment: a checksum, a record that is no
-  /// event of this version, an event that cannot follow the last one, a segment that is missing or cut short.
+  /// Fills `event` with the next one and returns true; false at the end, where a later call looks again for what has
+  /// been written since. Throws DamageError at anything that is wrong but a torn tail of the last segment: a checksum,
+  /// a record that is no event of this version, an event that cannot follow the last one, a segment that is missing or
+  /// cut short.
   bool next(Event& event);
 
   /// After next() returned false: the torn tail, if the last segment ends inside a record.

@@ -14,17 +14,19 @@
 namespace troupe {
 
 struct EventLogWriterOptions {
-  uint64_t segment_bytes_max = 256U << 20;  ///< A segment that has reached this size is closed and the next one started.
+  uint64_t segment_bytes_max =
+      256U << 20;  ///< A segment that has reached this size is closed and the next one started.
 };
 
-/// The one writer of an event log: segments 00000001.tfrecord, 00000002.tfrecord, ... of Event records. For one thread; the
-/// caller holds the run directory's lock.
+/// The one writer of an event log: segments 00000001.tfrecord, 00000002.tfrecord, ... of Event records. For one thread;
+/// the caller holds the run directory's lock.
 ///
 /// After an I/O error (IoError: what, where, how much of the log is durable) every further call throws it again.
 class EventLogWriter {
  public:
-  /// Starts a log in `events_dir` (made if missing) or goes on at the end of the one there, which is read and checked first:
-  /// a torn tail of the last segment is cut off (see recovery()); anything else that is wrong throws CorruptionError.
+  /// Starts a log in `events_dir` (made if missing) or goes on at the end of the one there, which is read and checked
+  /// first: a torn tail of the last segment is cut off (see recovery()); anything else that is wrong throws
+  /// CorruptionError.
   explicit EventLogWriter(const std::filesystem::path& events_dir, EventLogWriterOptions options = {});
 
   /// The torn tail that was cut off on opening.
@@ -65,8 +67,8 @@ class EventLogWriter {
   EventSequence sequence_;
   uint32_t segment_number_;
   RecordWriter segment_;
-  uint64_t start_bytes_;          // Of the segment found on opening.
-  uint64_t closed_bytes_ = 0;     // Of the segments that this writer has closed.
+  uint64_t start_bytes_;       // Of the segment found on opening.
+  uint64_t closed_bytes_ = 0;  // Of the segments that this writer has closed.
   uint64_t durable_seq_ = 0;
   std::string failure_;
 };

@@ -8,8 +8,8 @@
 namespace troupe {
 
 /// The rule by which the events of a log follow each other, for its writer and its readers alike:
-/// the first is RunStarted with seq 1; seq goes up by one; RunResumed starts a segment, counts the incarnations, has the seq
-/// from_seq + 1 and says how many events it supersedes, so that it cannot hide any that are missing before it.
+/// the first is RunStarted with seq 1; seq goes up by one; RunResumed starts a segment, counts the incarnations, has
+/// the seq from_seq + 1 and says how many events it supersedes, so that it cannot hide any that are missing before it.
 class EventSequence {
  public:
   /// Why `event` cannot be the next one; empty if it can.

@@ -18,7 +18,8 @@ namespace troupe {
 namespace {
 
 [[noreturn]] void throw_io_error(std::string_view operation, const std::filesystem::path& path, int code) {
-  throw IoError("cannot " + std::string(operation) + " " + path.string() + ": " + std::generic_category().message(code));
+  throw IoError("cannot " + std::string(operation) + " " + path.string() + ": " +
+                std::generic_category().message(code));
 }
 
 /// The parts of `views` that lie behind the first `done` bytes.
@@ -77,7 +78,8 @@ void File::write_all(std::initializer_list<ByteView> parts, uint64_t offset, uin
   const std::vector<ByteView> views(parts);
   uint64_t done = 0;
   for (auto rest = remaining(views, 0); !rest.empty(); rest = remaining(views, done)) {
-    const ssize_t taken = ::pwritev(descriptor_, rest.data(), static_cast<int>(rest.size()), static_cast<off_t>(offset + done));
+    const ssize_t taken =
+        ::pwritev(descriptor_, rest.data(), static_cast<int>(rest.size()), static_cast<off_t>(offset + done));
     if (taken < 0 && errno == EINTR) {
       continue;
     }

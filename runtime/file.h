@@ -12,8 +12,8 @@
 
 namespace troupe {
 
-/// An open file descriptor and the path it was opened by. Reads and writes name their offset; there is no file position. Every call
-/// that the system refuses throws IoError: operation, path, reason.
+/// An open file descriptor and the path it was opened by. Reads and writes name their offset; there is no file
+/// position. Every call that the system refuses throws IoError: operation, path, reason.
 class File {
  public:
   /// For reading; the file must exist.

@@ -52,7 +52,8 @@ Damage RecordReader::damage() const {
 RecordStatus RecordReader::fail(RecordStatus status, const char* problem, uint64_t bytes) {
   problem_ = problem;
   damaged_bytes_ = bytes;
-  buffered_bytes_ = end_offset_ - buffer_offset_;  // Read it afresh next time: a writer may cut it off and write something else.
+  buffered_bytes_ =
+      end_offset_ - buffer_offset_;  // Read it afresh next time: a writer may cut it off and write something else.
   return status;
 }
 
@@ -75,8 +76,8 @@ bool RecordReader::fill(uint64_t bytes) {
   }
   buffer_offset_ = end_offset_;
   buffered_bytes_ -= used;
-  buffered_bytes_ += file_.read(buffer_.get() + buffered_bytes_, buffer_capacity_ - buffered_bytes_,
-                                buffer_offset_ + buffered_bytes_);
+  buffered_bytes_ +=
+      file_.read(buffer_.get() + buffered_bytes_, buffer_capacity_ - buffered_bytes_, buffer_offset_ + buffered_bytes_);
   return buffered_bytes_ >= bytes;
 }
 

@@ -23,8 +23,8 @@ class RecordReader {
   /// Starts at `offset`, which must be a record boundary. Throws IoError.
   explicit RecordReader(const std::filesystem::path& path, uint64_t offset = 0);
 
-  /// Moves to the next record. On anything but kRecord the reader stays where it is, and a later call looks again: what another
-  /// process has appended in the meantime is found. A length never makes it allocate more than the file holds.
+  /// Moves to the next record. On anything but kRecord the reader stays where it is, and a later call looks again: what
+  /// another process has appended in the meantime is found. A length never makes it allocate more than the file holds.
   RecordStatus next();
 
   /// The record; valid until the next call of next() or skip_damage().
@@ -36,8 +36,8 @@ class RecordReader {
   /// After kTorn or kDamaged: the bytes from offset() on (torn: up to the end of the file) and what is wrong.
   Damage damage() const;
 
-  /// After kDamaged: moves on to the next offset where a whole record with right checksums starts, or to the end of the file.
-  /// Returns the bytes passed over.
+  /// After kDamaged: moves on to the next offset where a whole record with right checksums starts, or to the end of the
+  /// file. Returns the bytes passed over.
   uint64_t skip_damage();
 
   const std::filesystem::path& path() const { return file_.path(); }

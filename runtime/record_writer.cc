@@ -94,7 +94,8 @@ void RecordWriter::sync() {
   try {
     file_.sync();
   } catch (const IoError& error) {
-    failure_ = error.what();  // The system may have dropped the pages: what is on the device is unknown, so no second try.
+    failure_ =
+        error.what();  // The system may have dropped the pages: what is on the device is unknown, so no second try.
     throw;
   }
   durable_bytes_ = written_bytes_;

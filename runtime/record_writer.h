@@ -12,8 +12,8 @@ namespace troupe {
 
 /// Appends records in TFRecord frames to a file, through a buffer of fixed size. For one thread.
 ///
-/// A call that the system refuses throws IoError, as does every call after it. What a write that broke off has left behind is cut
-/// back to the last whole record where the system allows that.
+/// A call that the system refuses throws IoError, as does every call after it. What a write that broke off has left
+/// behind is cut back to the last whole record where the system allows that.
 class RecordWriter {
  public:
   /// Goes on at the end of `file`, which must be a record boundary.

@@ -20,10 +20,12 @@ struct RunPaths {
   std::filesystem::path monitor_socket() const { return root / "monitor.sock"; }
 };
 
-/// A run directory open for writing: made if missing, and locked against every other writer for as long as the object lives.
+/// A run directory open for writing: made if missing, and locked against every other writer for as long as the object
+/// lives.
 class RunDirectory {
  public:
-  /// Throws ConfigError, naming the process, when another one writes this run, and IoError when the folder cannot be written.
+  /// Throws ConfigError, naming the process, when another one writes this run, and IoError when the folder cannot be
+  /// written.
   explicit RunDirectory(std::filesystem::path root);
 
   const RunPaths& paths() const { return paths_; }
@@ -46,7 +48,8 @@ class RunDirectory {
 /// Whether an event log has been started in the run directory `root`.
 bool has_run(const std::filesystem::path& root);
 
-/// The run in `folder` ("<root>/<name>") that was started last, by the names that default_path gives; nothing if there is none.
+/// The run in `folder` ("<root>/<name>") that was started last, by the names that default_path gives; nothing if there
+/// is none.
 std::optional<std::filesystem::path> newest_run(const std::filesystem::path& folder);
 
 }  // namespace troupe

@@ -79,6 +79,7 @@ class Module : public torch::nn::Module {
 
   /// Epoch of the fit, counted from 0.
   int64_t current_epoch() const { return position_.epoch(); }
+  bool sanity_checking() const { return position_.stage() == v1::STAGE_SANITY_CHECK; }
   /// Optimizer steps completed.
   int64_t global_step() const { return static_cast<int64_t>(position_.global_step()); }
 

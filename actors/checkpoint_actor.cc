@@ -1,0 +1,107 @@
+#include "actors/checkpoint_actor.h"
+
+#include <algorithm>
+#include <chrono>
+#include <system_error>
+
+#include "runtime/checkpoint_file.h"
+#include "runtime/error.h"
+#include "runtime/exception_text.h"
+#include "runtime/tensor_bytes.h"
+
+namespace troupe {
+namespace {
+
+constexpr std::chrono::seconds kCallbackStatePatience{10};
+
+CheckpointParts parts_of(const CheckpointJob& job, const CheckpointContext& context, std::string& missing) {
+  CheckpointParts parts;
+  parts.header.set_run_id(context.run_id);
+  parts.header.set_incarnation(job.run_state->incarnation());
+  parts.header.set_seq(job.seq);
+  parts.header.set_elapsed_us(job.snapshot->elapsed_us);
+  *parts.header.mutable_position() = job.snapshot->position;
+  parts.header.set_weights_only(job.weights_only);
+  *parts.header.mutable_environment() = context.environment;
+  for (const auto& named : job.snapshot->tensors) {
+    parts.tensors.push_back(view_tensor(named));
+  }
+  parts.training_state = job.snapshot->state;
+  parts.run_state = job.run_state->to_proto();
+  for (const auto& late : job.callback_states->wait(kCallbackStatePatience)) {
+    missing += (missing.empty() ? "" : ", ") + late;
+  }
+  for (auto& [from, state] : job.callback_states->take()) {
+    parts.callback_states.push_back(std::move(state));
+  }
+  std::sort(parts.callback_states.begin(), parts.callback_states.end(),
+            [](const auto& a, const auto& b) { return a.state_key() < b.state_key(); });
+  return parts;
+}
+
+}  // namespace
+
+CheckpointActor::CheckpointActor(caf::actor_config& config, CheckpointContext context, std::shared_ptr<EventQueue> queue,
+                                 std::shared_ptr<SnapshotSlots> slots)
+    : caf::event_based_actor(config), context_(std::move(context)), queue_(std::move(queue)), slots_(std::move(slots)) {}
+
+caf::behavior CheckpointActor::make_behavior() {
+  return {
+      [this](const WriteCheckpoint& message) {
+        write(*message.job);
+        slots_->give_back();
+      },
+      [this](const RemoveCheckpointFile& message) { remove(message.path); },
+      [](const FinishCheckpoints& message) { message.done->set_value(); },
+  };
+}
+
+void CheckpointActor::write(const CheckpointJob& job) {
+  last_one_is_durable_ = false;
+  try {
+    save(job);
+    last_one_is_durable_ = true;
+  } catch (...) {
+    auto event = std::make_shared<Event>();
+    auto* failed = event->mutable_checkpoint_failed();
+    failed->set_path(job.path);
+    failed->set_taken_seq(job.seq);
+    failed->set_message(current_exception_text());
+    queue_->push_unbounded(std::move(event));
+  }
+}
+
+void CheckpointActor::save(const CheckpointJob& job) {
+  const auto started = std::chrono::steady_clock::now();
+  std::string missing;
+  const CheckpointParts parts = parts_of(job, context_, missing);
+  if (!missing.empty()) {
+    throw Error("the state of " + missing + " did not come within " + std::to_string(kCallbackStatePatience.count()) + " s");
+  }
+  const auto path = resolve(job.path);
+  std::filesystem::create_directories(path.parent_path());
+  const auto written = write_checkpoint(path, parts, context_.make_log_durable);
+  const auto elapsed = std::chrono::steady_clock::now() - started;
+  auto event = std::make_shared<Event>();
+  auto* saved = event->mutable_checkpoint_saved();
+  saved->set_path(job.path);
+  saved->set_taken_seq(job.seq);
+  saved->set_bytes(written.bytes);
+  saved->set_write_us(static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(elapsed).count()));
+  queue_->push_unbounded(std::move(event));
+}
+
+void CheckpointActor::remove(const std::string& path) {
+  if (!last_one_is_durable_) {
+    return;  // CheckpointFailed has said why; the older file is what is left to resume from.
+  }
+  std::error_code error;
+  if (!std::filesystem::remove(resolve(path), error)) {
+    return;  // Gone already, or in a folder that lost its permissions: nothing is lost by a file too many.
+  }
+  auto event = std::make_shared<Event>();
+  event->mutable_checkpoint_removed()->set_path(path);
+  queue_->push_unbounded(std::move(event));
+}
+
+}  // namespace troupe

@@ -1,0 +1,63 @@
+#include "actors/checkpoint_finder.h"
+
+#include <algorithm>
+#include <iostream>
+#include <vector>
+
+#include "runtime/error.h"
+#include "runtime/event_history.h"
+#include "runtime/run_directory.h"
+#include "runtime/run_lookup.h"
+
+namespace troupe {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Checkpoints of the run that were taken and not removed, newest first, as far as their files exist.
+std::vector<fs::path> newest_first(const fs::path& run, const RunState& state) {
+  std::vector<fs::path> files;
+  const auto& infos = state.checkpoints();
+  for (auto info = infos.rbegin(); info != infos.rend(); ++info) {
+    if (info->state() != v1::CheckpointInfo::FAILED && fs::exists(run / info->path())) {
+      files.push_back(run / info->path());
+    }
+  }
+  return files;
+}
+
+FoundCheckpoint newest_sound(const fs::path& run, const std::vector<fs::path>& files) {
+  for (const auto& file : files) {
+    try {
+      auto data = read_checkpoint(file);
+      if (data.training_state) {
+        return {file, run, std::move(data)};
+      }
+    } catch (const CorruptionError& error) {
+      std::cerr << "troupe: warning: checkpoint " + file.string() + " is damaged (" + error.what() + "); trying the one before it\n";
+    }
+  }
+  throw CorruptionError("resume: run " + run.string() + " has no sound checkpoint to go on from (" + std::to_string(files.size()) +
+                        " looked at)");
+}
+
+FoundCheckpoint best_of(const fs::path& run, const RunState& state) {
+  const std::string best = state.best_checkpoint();
+  if (best.empty()) {
+    throw ConfigError("resume 'best': run " + run.string() + " has no best checkpoint: no ModelCheckpoint with a monitor saved one");
+  }
+  return {run / best, run, read_checkpoint(run / best)};
+}
+
+}  // namespace
+
+FoundCheckpoint find_checkpoint(const std::string& what, const TrainerOptions& options) {
+  const fs::path run = run_to_resume(what, options);
+  if (what != "last" && what != "best" && !fs::is_directory(what)) {
+    return {what, run, read_checkpoint(what)};
+  }
+  const RunState state = fold_event_log(RunPaths{run}.events());
+  return what == "best" ? best_of(run, state) : newest_sound(run, newest_first(run, state));
+}
+
+}  // namespace troupe

@@ -1,0 +1,46 @@
+#include "actors/event_log_actor.h"
+
+#include "runtime/error.h"
+#include "runtime/exception_text.h"
+
+namespace troupe {
+
+EventLogActor::EventLogActor(caf::actor_config& config, std::shared_ptr<EventLogWriter> writer, std::shared_ptr<LogCredit> credit,
+                             std::shared_ptr<RunFailure> failure)
+    : caf::event_based_actor(config), writer_(std::move(writer)), credit_(std::move(credit)), failure_(std::move(failure)) {}
+
+caf::behavior EventLogActor::make_behavior() {
+  return {
+      [this](const AppendEvents& message) { append(*message.events); },
+      [this](const FlushLog& message) { flush(message); },
+  };
+}
+
+void EventLogActor::append(const std::vector<EventPtr>& events) {
+  try {
+    if (!failure_->failed()) {
+      writer_->append(events);
+      writer_->write();
+    }
+  } catch (...) {
+    failure_->set(current_exception_text());
+  }
+  credit_->give_back(events.size());
+}
+
+void EventLogActor::flush(const FlushLog& message) {
+  try {
+    if (failure_->failed()) {
+      throw IoError(failure_->message());
+    }
+    if (message.durable) {
+      writer_->sync();
+    }
+    message.done->set_value();
+  } catch (...) {
+    failure_->set(current_exception_text());
+    message.done->set_exception(std::current_exception());
+  }
+}
+
+}  // namespace troupe

@@ -1,0 +1,104 @@
+#pragma once
+
+#include <caf/actor.hpp>
+#include <atomic>
+#include <chrono>
+#include <future>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "actors/callback_actor.h"
+#include "actors/checkpoint_actor.h"
+#include "actors/event_log_actor.h"
+#include "actors/event_queue.h"
+#include "actors/lane.h"
+
+namespace troupe {
+
+/// A callback as the relay knows it.
+struct Subscriber {
+  CallbackInfo info;
+  std::shared_ptr<Lane> lane;
+  caf::actor actor;
+};
+
+// What the loop asks of the relay, beside an event.
+
+/// Ask the controllers about the event.
+struct AskRequest : RelayRequest {
+  std::shared_ptr<RoundCollector> round;
+  std::shared_ptr<std::atomic<uint64_t>> seq;  ///< Takes the event's seq before the round is complete.
+};
+/// Write the checkpoint of a CheckpointTaken event.
+struct CheckpointRequest : RelayRequest {
+  std::shared_ptr<Snapshot> snapshot;
+  bool weights_only = false;
+};
+struct RemoveCheckpointRequest : RelayRequest {
+  std::string path;
+};
+/// Tell when everything before it has been written to the log.
+struct FlushRequest : RelayRequest {
+  bool durable = false;
+  std::shared_ptr<std::promise<void>> done;
+};
+/// Have every callback report, after the events before it.
+struct HealthRequest : RelayRequest {
+  std::shared_ptr<HealthCollector> healths;
+};
+/// Tell the state after everything before it.
+struct RunStateRequest : RelayRequest {
+  std::shared_ptr<std::promise<RunState>> state;
+};
+
+/// The trainer actor's work: gives every recorded event its seq, folds the run's state, and hands events on to the log and to the
+/// callbacks, in batches. Runs on a thread of its own until its queue is closed.
+class Relay {
+ public:
+  struct Options {
+    std::chrono::microseconds drain_every{1000};
+    std::chrono::microseconds drain_every_when_idle{20000};
+    std::chrono::seconds full_lane_patience{10};
+  };
+
+  /// `state` is what the log holds so far. `log` may be invalid: then nothing is logged.
+  Relay(std::shared_ptr<EventQueue> queue, RunState state, std::vector<Subscriber> subscribers, caf::actor log, caf::actor checkpoints,
+        std::shared_ptr<LogCredit> credit, std::shared_ptr<RunFailure> failure, Options options);
+
+  void run();
+
+ private:
+  void process(std::vector<QueueItem>& items);
+  void accept(std::shared_ptr<Event> event);
+  void accept_own(std::shared_ptr<Event> event);
+  void announce_callbacks();
+  void fulfil(RelayRequest& request);
+  void ask(AskRequest& request);
+  void write_checkpoint(CheckpointRequest& request);
+  void hand_on();
+  void hand_to(Subscriber& subscriber, const DeliveryBatch& batch);
+  std::shared_ptr<const RunState> snapshot();
+
+  std::shared_ptr<EventQueue> queue_;
+  RunState state_;
+  std::vector<Subscriber> subscribers_;
+  caf::actor log_;
+  caf::actor checkpoints_;
+  std::shared_ptr<LogCredit> credit_;
+  std::shared_ptr<RunFailure> failure_;
+  Options options_;
+
+  EventTypeSet taken_;              // By any callback.
+  EventTypeSet taken_with_state_;   // By a hook that takes the RunState.
+  bool announced_ = false;
+  uint64_t elapsed_us_ = 0;         // Of the last event of the loop.
+  EventPtr last_event_;
+  std::shared_ptr<const RunState> last_snapshot_;
+  std::vector<EventPtr> to_log_;
+  std::vector<Delivery> to_callbacks_;
+  std::vector<std::shared_ptr<Event>> own_events_;
+};
+
+}  // namespace troupe

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <troupe/v1/event.pb.h>
+
+#include <string>
+#include <vector>
+
+namespace troupe {
+
+/// What the determinism contract depends on, as it is in this process.
+v1::Environment current_environment();
+
+/// What differs between two of them, one line each; hosts do not count.
+std::vector<std::string> environment_differences(const v1::Environment& before, const v1::Environment& now);
+
+}  // namespace troupe

@@ -1,0 +1,329 @@
+#include "actors/run_system.h"
+
+#include <pthread.h>
+
+#include <caf/all.hpp>
+#include <condition_variable>
+#include <iostream>
+#include <map>
+#include <mutex>
+
+#include "actors/callback_actor.h"
+#include "actors/relay_actor.h"
+#include "actors/signal_guard.h"
+#include "runtime/error.h"
+#include "runtime/round.h"
+
+namespace troupe {
+namespace {
+
+constexpr size_t kQueueEventsMax = 1U << 16;
+constexpr size_t kLogEventsMax = 1U << 18;
+constexpr int64_t kLaneEventsMax = 1 << 16;
+
+/// An actor with a thread of its own, which it names: CAF names no threads.
+template <class Actor>
+class Named : public Actor {
+ public:
+  template <class... Args>
+  explicit Named(caf::actor_config& config, const char* thread_name, Args&&... args)
+      : Actor(config, std::forward<Args>(args)...), thread_name_(thread_name) {}
+
+  caf::behavior make_behavior() override {
+    pthread_setname_np(pthread_self(), thread_name_);
+    return Actor::make_behavior();
+  }
+
+ private:
+  const char* thread_name_;
+};
+
+/// Names CAF's own threads.
+class PoolThreadName : public caf::thread_hook {
+ public:
+  void init(caf::actor_system& /*system*/) override {}
+  void thread_started() override { pthread_setname_np(pthread_self(), "troupe-pool"); }
+  void thread_terminates() override {}
+};
+
+/// Counts the actors that have ended, so that they can be waited for with a deadline: CAF waits for ever.
+class EndedActors {
+ public:
+  void watch(const caf::actor& actor) {
+    ++watched_;
+    caf::actor_cast<caf::abstract_actor*>(actor)->attach_functor([shared = shared_] {
+      const std::lock_guard lock(shared->mutex);
+      ++shared->ended;
+      shared->changed.notify_all();
+    });
+  }
+  bool wait_for_all(std::chrono::milliseconds patience) {
+    std::unique_lock lock(shared_->mutex);
+    return shared_->changed.wait_for(lock, patience, [&] { return shared_->ended >= watched_; });
+  }
+
+ private:
+  struct Shared {
+    std::mutex mutex;
+    std::condition_variable changed;
+    size_t ended = 0;
+  };
+  size_t watched_ = 0;
+  std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
+};
+
+std::string join(const std::vector<std::string>& names) {
+  std::string text;
+  for (const auto& name : names) {
+    text += (text.empty() ? "" : ", ") + name;
+  }
+  return text;
+}
+
+}  // namespace
+
+struct RunSystem::Config {
+  caf::actor_system_config caf;
+  EndedActors ended;
+};
+
+RunSystem::RunSystem(RunSystemConfig config)
+    : controller_deadline_(config.controller_deadline),
+      drain_deadline_(config.drain_deadline),
+      queue_(std::make_shared<EventQueue>(kQueueEventsMax)),
+      failure_(std::make_shared<RunFailure>()),
+      slots_(std::make_shared<SnapshotSlots>()),
+      caf_config_(std::make_unique<Config>()) {
+  caf_config_->caf.set("scheduler.policy", caf::atom("sharing"));
+  caf_config_->caf.set("scheduler.max-threads", size_t{2});
+  caf_config_->caf.add_thread_hook<PoolThreadName>();
+  system_ = std::make_unique<caf::actor_system>(caf_config_->caf);
+  auto credit = std::make_shared<LogCredit>(kLogEventsMax);
+  log_ = system_->spawn<Named<EventLogActor>, caf::detached>("troupe-log", std::move(config.log), credit, failure_);
+  config.checkpoints.make_log_durable = [log = log_] {
+    auto done = std::make_shared<std::promise<void>>();
+    auto durable = done->get_future();
+    caf::anon_send(log, FlushLog{true, std::move(done)});
+    durable.get();
+  };
+  checkpoints_ =
+      system_->spawn<Named<CheckpointActor>, caf::detached>("troupe-ckpt", std::move(config.checkpoints), queue_, slots_);
+  spawn_callbacks(config.callbacks);
+  auto relay = std::make_shared<Relay>(queue_, std::move(config.state), subscribers_, log_, checkpoints_, std::move(credit), failure_,
+                                       Relay::Options());
+  relay_ = system_->spawn<RelayActor, caf::detached>(std::move(relay));
+  for (const auto& actor : {log_, checkpoints_, relay_}) {
+    caf_config_->ended.watch(actor);
+  }
+}
+
+void RunSystem::spawn_callbacks(const std::vector<std::shared_ptr<Callback>>& callbacks) {
+  for (const auto& callback : callbacks) {
+    Subscriber subscriber;
+    subscriber.info = callback->info();
+    subscriber.lane = std::make_shared<Lane>(kLaneEventsMax);
+    auto host = std::make_shared<CallbackHost>(callback, subscriber.lane, queue_);
+    if (subscriber.info.controls.any()) {  // On a thread of its own: no observer can keep the loop waiting.
+      subscriber.actor = system_->spawn<Named<CallbackActor>, caf::detached>("troupe-control", std::move(host));
+    } else {
+      subscriber.actor = system_->spawn<CallbackActor>(std::move(host));
+    }
+    caf_config_->ended.watch(subscriber.actor);
+    taken_ |= subscriber.info.observes | subscriber.info.controls;
+    asked_ |= subscriber.info.controls;
+    subscribers_.push_back(std::move(subscriber));
+  }
+}
+
+RunSystem::~RunSystem() {
+  stop_actors();
+}
+
+int RunSystem::pending_signal() const {
+  return SignalGuard::pending();
+}
+
+void RunSystem::throw_if_failed() const {
+  if (failure_->failed()) {
+    throw IoError(failure_->message());
+  }
+}
+
+void RunSystem::emit(std::shared_ptr<Event> event) {
+  throw_if_failed();
+  if (!queue_->push(std::move(event))) {
+    throw_if_failed();
+    throw Error("an event was emitted after the run had ended");
+  }
+}
+
+void RunSystem::push(QueueItem item) {
+  throw_if_failed();
+  if (!queue_->push(std::move(item))) {
+    throw_if_failed();
+    throw Error("the run has ended");
+  }
+}
+
+/// What an actor promised. One that ended without keeping its promise has said why in the failure.
+template <class T>
+T RunSystem::wait_for(std::future<T>& promised) {
+  try {
+    return promised.get();
+  } catch (const std::future_error&) {
+    throw_if_failed();
+    throw;
+  }
+}
+
+Round RunSystem::ask(std::shared_ptr<Event> event) {
+  const EventType type = event->body_case();
+  std::vector<std::string> controllers;
+  std::map<std::string, std::string> types;
+  for (const auto& subscriber : subscribers_) {
+    if (subscriber.info.controls[type]) {
+      controllers.push_back(subscriber.info.state_key);
+      types[subscriber.info.state_key] = subscriber.info.type;
+    }
+  }
+  auto request = std::make_shared<AskRequest>();
+  request->round = std::make_shared<RoundCollector>(controllers);
+  request->seq = std::make_shared<std::atomic<uint64_t>>(0);
+  auto round = request->round;
+  auto seq = request->seq;
+  push({std::move(event), std::move(request)});
+
+  const auto missing = round->wait(controller_deadline_);
+  throw_if_failed();
+  const std::string& name = event_info(type).name;
+  if (!missing.empty()) {
+    unresponsive_.insert(missing.begin(), missing.end());
+    throw CallbackError("callback " + join(missing) + " did not answer " + name + " within " +
+                        std::to_string(controller_deadline_.count() / 1000) + " s (trainer option controller_deadline_s)");
+  }
+  Round result;
+  result.seq = seq->load();
+  for (auto& [from, answer] : round->take()) {
+    if (answer.error) {
+      throw CallbackError("callback " + from + " failed at " + name + ": " + *answer.error);
+    }
+    for (auto& command : answer.commands) {
+      result.decisions.push_back({from, types[from], std::move(command)});
+    }
+  }
+  sort_canonically(result.decisions);
+  return result;
+}
+
+void RunSystem::take_checkpoint(std::shared_ptr<Event> taken, std::shared_ptr<Snapshot> snapshot, bool weights_only) {
+  slots_->take();
+  auto request = std::make_shared<CheckpointRequest>();
+  request->snapshot = std::move(snapshot);
+  request->weights_only = weights_only;
+  push({std::move(taken), std::move(request)});
+}
+
+void RunSystem::remove_checkpoint(const std::string& path) {
+  auto request = std::make_shared<RemoveCheckpointRequest>();
+  request->path = path;
+  push({nullptr, std::move(request)});
+}
+
+void RunSystem::flush_log(bool durable) {
+  auto request = std::make_shared<FlushRequest>();
+  request->durable = durable;
+  request->done = std::make_shared<std::promise<void>>();
+  auto done = request->done->get_future();
+  push({nullptr, std::move(request)});
+  wait_for(done);
+}
+
+std::vector<v1::CallbackHealth> RunSystem::drain_callbacks() {
+  std::vector<std::string> names;
+  for (const auto& subscriber : subscribers_) {
+    if (!unresponsive_.contains(subscriber.info.state_key)) {
+      names.push_back(subscriber.info.state_key);
+    }
+  }
+  auto request = std::make_shared<HealthRequest>();
+  request->healths = std::make_shared<HealthCollector>(names);
+  auto healths = request->healths;
+  push({nullptr, std::move(request)});
+  const auto missing = healths->wait(drain_deadline_);
+  std::vector<v1::CallbackHealth> result;
+  for (auto& [from, health] : healths->take()) {
+    result.push_back(std::move(health));
+  }
+  unresponsive_.insert(missing.begin(), missing.end());
+  for (const auto& name : missing) {
+    for (auto& subscriber : subscribers_) {
+      if (subscriber.info.state_key == name) {
+        subscriber.lane->detach();
+      }
+    }
+    auto event = std::make_shared<Event>();
+    event->mutable_callback_detached()->set_state_key(name);
+    event->mutable_callback_detached()->set_reason("it had not taken the run's events " +
+                                                   std::to_string(drain_deadline_.count() / 1000) + " s after the end");
+    queue_->push_unbounded(std::move(event));
+  }
+  std::sort(result.begin(), result.end(), [](const auto& a, const auto& b) { return a.state_key() < b.state_key(); });
+  return result;
+}
+
+RunState RunSystem::run_state() {
+  auto request = std::make_shared<RunStateRequest>();
+  request->state = std::make_shared<std::promise<RunState>>();
+  auto state = request->state->get_future();
+  push({nullptr, std::move(request)});
+  return wait_for(state);
+}
+
+RunState RunSystem::finish(v1::RunStatus status, const std::string& reason) {
+  throw_if_failed();
+  auto checkpoints_done = std::make_shared<std::promise<void>>();
+  auto finished = checkpoints_done->get_future();
+  flush_log(/*durable=*/false);  // Every checkpoint asked for has reached its actor.
+  caf::anon_send(checkpoints_, FinishCheckpoints{std::move(checkpoints_done)});
+  wait_for(finished);
+  auto healths = drain_callbacks();
+  auto event = std::make_shared<Event>();
+  auto* ended = event->mutable_run_ended();
+  ended->set_status(status);
+  ended->set_reason(reason);
+  ended->set_emit_waits(queue_->waits());
+  for (auto& health : healths) {
+    *ended->add_callbacks() = std::move(health);
+  }
+  push({std::move(event), nullptr});
+  drain_callbacks();
+  flush_log(/*durable=*/true);
+  RunState state = run_state();
+  stop_actors();
+  return state;
+}
+
+void RunSystem::stop_actors() {
+  if (!system_) {
+    return;
+  }
+  queue_->close();
+  for (const auto& subscriber : subscribers_) {
+    caf::anon_send_exit(subscriber.actor, caf::exit_reason::user_shutdown);
+  }
+  caf::anon_send_exit(checkpoints_, caf::exit_reason::user_shutdown);
+  caf::anon_send_exit(log_, caf::exit_reason::user_shutdown);
+  subscribers_.clear();
+  log_ = checkpoints_ = relay_ = nullptr;
+  constexpr std::chrono::seconds kPatience{2};
+  if (!caf_config_->ended.wait_for_all(kPatience)) {
+    // A hook hangs and cannot be interrupted. Its thread keeps what it may still touch; the program goes on, and ends, without it.
+    std::cerr << "troupe: warning: a callback's hook still hangs; its thread is left behind\n";
+    (void)system_.release();
+    (void)caf_config_.release();
+    return;
+  }
+  system_.reset();
+}
+
+}  // namespace troupe

@@ -1,0 +1,215 @@
+// What the runtime adds to a training step: a bare LibTorch loop next to the same steps under a Trainer, in one process, interleaved.
+//
+//   step_overhead [STEPS] [REPETITIONS]       by default 20000 steps, 7 repetitions
+//
+// Linear(32, 32), batch 8, mean squared error, SGD with momentum, one intra-op thread. Under the Trainer the event log is written and the
+// loss logged at every step. A row counts only if its log verifies and holds every batch, and every observer has seen every step.
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <functional>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "actors/trainer.h"
+#include "callbacks/csv_logger.h"
+#include "callbacks/early_stopping.h"
+#include "callbacks/learning_rate_monitor.h"
+#include "callbacks/model_checkpoint.h"
+#include "runtime/event_history.h"
+#include "runtime/event_log_verify.h"
+#include "runtime/fixed_batches.h"
+#include "tests/support/temporary_folder.h"
+
+namespace {
+
+namespace fs = std::filesystem;
+using namespace troupe;
+using Clock = std::chrono::steady_clock;
+
+constexpr int64_t kEpochs = 10;
+constexpr int kObservers = 10;
+
+double us_between(Clock::time_point from, Clock::time_point to) {
+  return std::chrono::duration<double, std::micro>(to - from).count();
+}
+
+Batch make_batch() {
+  return {torch::randn({8, 32}), torch::randn({8, 32}), {}};
+}
+
+class LinearModule : public Module {
+ public:
+  LinearModule() { linear_ = register_module("linear", torch::nn::Linear(32, 32)); }
+  at::Tensor training_step(const Batch& batch, int64_t /*batch_index*/) override {
+    const auto loss = torch::mse_loss(linear_->forward(batch.data), batch.target);
+    log("loss", loss, {.on_step = true, .on_epoch = true});
+    return loss;
+  }
+  std::vector<OptimizerConfig> configure_optimizers() override {
+    return {{.optimizer = std::make_shared<torch::optim::SGD>(parameters(), torch::optim::SGDOptions(0.01).momentum(0.9))}};
+  }
+  void on_train_start() override { started = Clock::now(); }
+  void on_train_end() override { ended = Clock::now(); }
+
+  torch::nn::Linear& linear() { return linear_; }
+  Clock::time_point started;
+  Clock::time_point ended;
+
+ private:
+  torch::nn::Linear linear_{nullptr};
+};
+
+class OneBatch : public DataModule {
+ public:
+  explicit OneBatch(int64_t batches) : batches_(batches) {}
+  std::shared_ptr<DataLoader> train_dataloader() override {
+    return std::make_shared<FixedBatches>(std::vector<Batch>(static_cast<size_t>(batches_), make_batch()));
+  }
+
+ private:
+  int64_t batches_;
+};
+
+struct StepCounter {
+  int64_t steps = 0;
+  void on(const TrainBatchEnded& /*event*/) { ++steps; }
+};
+
+struct Timing {
+  double us_per_step = 0;
+  double drain_ms = 0;   // From the loop's end to fit's return.
+  std::string invalid;   // Why the figure does not count.
+};
+
+Timing run_bare(int64_t steps) {
+  LinearModule module;
+  torch::optim::SGD sgd(module.parameters(), torch::optim::SGDOptions(0.01).momentum(0.9));
+  const Batch batch = make_batch();
+  const auto parameters = module.parameters();
+  const auto started = Clock::now();
+  for (int64_t i = 0; i < steps; ++i) {
+    const auto loss = torch::mse_loss(module.linear()->forward(batch.data), batch.target);
+    for (const auto& parameter : parameters) {
+      parameter.mutable_grad().reset();
+    }
+    loss.backward();
+    sgd.step();
+  }
+  return {us_between(started, Clock::now()) / static_cast<double>(steps), 0, {}};
+}
+
+std::string check_log(const fs::path& run_dir, int64_t steps) {
+  const auto report = verify_event_log(run_dir / "events");
+  if (!report.sound() || !report.ended) {
+    return "the log does not verify";
+  }
+  int64_t batches = 0;
+  EventHistory history(run_dir / "events");
+  for (Event event; history.next(event);) {
+    batches += event.has_train_batch_ended() && event.train_batch_ended().metrics_size() > 0 ? 1 : 0;
+  }
+  return batches == steps ? "" : "the log holds " + std::to_string(batches) + " of " + std::to_string(steps) + " batches";
+}
+
+using AddCallbacks = std::function<std::vector<CallbackHandle<StepCounter>>(Trainer&)>;
+
+Timing run_trainer(int64_t steps, bool checkpoints, const AddCallbacks& add_callbacks) {
+  const TemporaryFolder folder;
+  TrainerOptions options;
+  options.max_epochs = kEpochs;
+  options.enable_progress_bar = false;
+  options.enable_model_summary = false;
+  options.enable_checkpointing = checkpoints;
+  options.run_dir = (folder.path() / "run").string();
+  Trainer trainer(options);
+  const auto counters = add_callbacks(trainer);
+  LinearModule module;
+  OneBatch data(steps / kEpochs);
+  trainer.fit(module, data);
+  const auto returned = Clock::now();
+  Timing timing{us_between(module.started, module.ended) / static_cast<double>(steps), us_between(module.ended, returned) / 1000, {}};
+  timing.invalid = check_log(options.run_dir, steps);
+  for (const auto& counter : counters) {
+    if (counter.get().steps != steps) {
+      timing.invalid = "an observer saw " + std::to_string(counter.get().steps) + " of " + std::to_string(steps) + " steps";
+    }
+  }
+  return timing;
+}
+
+std::vector<CallbackHandle<StepCounter>> add_observers(Trainer& trainer, int number) {
+  std::vector<CallbackHandle<StepCounter>> handles;
+  for (int i = 0; i < number; ++i) {
+    handles.push_back(trainer.add(StepCounter{}, "counter " + std::to_string(i)));
+  }
+  return handles;
+}
+
+std::vector<CallbackHandle<StepCounter>> add_usual_set(Trainer& trainer) {
+  trainer.add(ModelCheckpoint({.monitor = "loss_epoch"}));
+  trainer.add(EarlyStopping({.monitor = "loss_epoch", .patience = 1000}));
+  trainer.add(LearningRateMonitor({}));
+  trainer.add(CSVLogger({}));
+  return {};
+}
+
+struct Row {
+  const char* name;
+  std::function<Timing()> run;
+  std::vector<double> us_per_step;
+  std::vector<double> drain_ms;
+  std::string invalid;
+};
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+int print(const std::vector<Row>& rows) {
+  int status = 0;
+  const double bare = median(rows.front().us_per_step);
+  std::printf("%-34s %10s %10s %8s %10s\n", "", "us/step", "added us", "ratio", "drain ms");
+  for (const auto& row : rows) {
+    const double us = median(row.us_per_step);
+    std::printf("%-34s %10.2f %10.2f %8.3f %10.1f", row.name, us, us - bare, us / bare, median(row.drain_ms));
+    std::printf("%s%s\n", row.invalid.empty() ? "" : "  NOT VALID: ", row.invalid.c_str());
+    status = row.invalid.empty() ? status : 1;
+  }
+  return status;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const int64_t wanted = argc > 1 ? std::atoll(argv[1]) : 20000;
+  const int64_t steps = std::max<int64_t>(1, wanted / kEpochs) * kEpochs;
+  const int repetitions = argc > 2 ? std::max(1, std::atoi(argv[2])) : 7;
+  at::set_num_threads(1);
+  std::vector<Row> rows = {
+      {"bare LibTorch loop", [&] { return run_bare(steps); }, {}, {}, {}},
+      {"Trainer, log on, no callback", [&] { return run_trainer(steps, false, [](Trainer& t) { return add_observers(t, 0); }); }, {}, {}, {}},
+      {"Trainer, 10 batch-end observers",
+       [&] { return run_trainer(steps, false, [](Trainer& t) { return add_observers(t, kObservers); }); }, {}, {}, {}},
+      {"Trainer, the usual set", [&] { return run_trainer(steps, true, add_usual_set); }, {}, {}, {}},
+  };
+  run_bare(steps / 4);  // Warm up.
+  for (int repetition = 0; repetition < repetitions; ++repetition) {
+    for (auto& row : rows) {
+      const Timing timing = row.run();
+      row.us_per_step.push_back(timing.us_per_step);
+      row.drain_ms.push_back(timing.drain_ms);
+      row.invalid = timing.invalid.empty() ? row.invalid : timing.invalid;
+    }
+  }
+  std::printf("Linear(32, 32), batch 8, SGD with momentum, %lld steps, medians of %d interleaved repetitions\n",
+              static_cast<long long>(steps), repetitions);
+  std::printf("the usual set: ModelCheckpoint, EarlyStopping, LearningRateMonitor, CSVLogger over %lld epochs\n\n",
+              static_cast<long long>(kEpochs));
+  return print(rows);
+}

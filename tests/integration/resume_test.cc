@@ -1,0 +1,332 @@
+// A run that is stopped by SIGTERM anywhere and resumed ends bit for bit where one that was never stopped does.
+#include <doctest/doctest.h>
+#include <torch/torch.h>
+
+#include <csignal>
+#include <functional>
+#include <map>
+#include <random>
+#include <set>
+
+#include "actors/trainer.h"
+#include "callbacks/csv_logger.h"
+#include "callbacks/early_stopping.h"
+#include "callbacks/learning_rate_monitor.h"
+#include "callbacks/model_checkpoint.h"
+#include "runtime/checkpoint_file.h"
+#include "runtime/error.h"
+#include "runtime/event_log_verify.h"
+#include "runtime/tensor_dataset.h"
+#include "tests/support/files.h"
+#include "tests/support/temporary_folder.h"
+
+using namespace troupe;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr int64_t kTrainBatches = 15;
+constexpr int64_t kValidationBatches = 3;
+constexpr int64_t kEpochs = 3;
+// Module steps of an unbroken run: two validations an epoch, and a sanity check of two batches.
+constexpr int64_t kModuleSteps = kEpochs * (kTrainBatches + 2 * kValidationBatches) + 2;
+
+/// Dropout, BatchNorm, a submodule in eval mode, a frozen parameter; raises SIGTERM in the given step, counted over all stages.
+class StoppableModule : public Module {
+ public:
+  explicit StoppableModule(int64_t stop_at) : stop_at_(stop_at) {
+    input_ = register_module("input", torch::nn::Linear(8, 16));
+    norm_ = register_module("norm", torch::nn::BatchNorm1d(16));
+    frozen_norm_ = register_module("frozen_norm", torch::nn::BatchNorm1d(16));
+    dropout_ = register_module("dropout", torch::nn::Dropout(0.3));
+    output_ = register_module("output", torch::nn::Linear(16, 2));
+    scale_ = register_parameter("scale", torch::ones({2}));
+  }
+
+  void on_fit_start() override {
+    frozen_norm_->eval();
+    scale_.set_requires_grad(false);
+  }
+  at::Tensor training_step(const Batch& batch, int64_t /*batch_index*/) override {
+    stop_if_due();
+    const auto loss = torch::mse_loss(forward(batch.data), batch.target);
+    log("loss", loss, {.on_step = true, .on_epoch = true});
+    if (current_epoch() == 0) {
+      log("first_epoch_loss", loss);
+    }
+    return loss;
+  }
+  void validation_step(const Batch& batch, int64_t /*batch_index*/) override {
+    stopped_in_validation = stop_if_due() || stopped_in_validation;
+    log("val_loss", torch::mse_loss(forward(batch.data), batch.target));
+  }
+  std::vector<OptimizerConfig> configure_optimizers() override {
+    return {{.optimizer = std::make_shared<torch::optim::Adam>(parameters(), torch::optim::AdamOptions(1e-2)),
+             .lr_schedule = lr_schedule::cosine(kEpochs * kTrainBatches / 3),
+             .interval = OptimizerConfig::Interval::kStep}};
+  }
+
+  bool stopped_in_validation = false;
+
+ private:
+  at::Tensor forward(const at::Tensor& data) {
+    const auto hidden = frozen_norm_->forward(norm_->forward(torch::relu(input_->forward(data))));
+    return output_->forward(dropout_->forward(hidden)) * scale_;
+  }
+  bool stop_if_due() {
+    if (++steps_ != stop_at_) {
+      return false;
+    }
+    std::raise(SIGTERM);
+    return true;
+  }
+
+  int64_t stop_at_;
+  int64_t steps_ = 0;
+  torch::nn::Linear input_{nullptr};
+  torch::nn::BatchNorm1d norm_{nullptr};
+  torch::nn::BatchNorm1d frozen_norm_{nullptr};
+  torch::nn::Dropout dropout_{nullptr};
+  torch::nn::Linear output_{nullptr};
+  at::Tensor scale_;
+};
+
+Example add_noise(Example example, at::Generator& generator) {
+  example.data = example.data + at::randn(example.data.sizes(), generator) * 0.1;
+  return example;
+}
+
+class NoisyData : public DataModule {
+ public:
+  NoisyData() {
+    auto generator = at::make_generator<at::CPUGeneratorImpl>(7);
+    const auto data = torch::randn({60, 8}, generator);
+    const auto target = torch::stack({data.sum(1), data.prod(1)}, 1);
+    train_ = std::make_shared<TensorDataset>(data, target, add_noise);
+    validation_ = std::make_shared<TensorDataset>(data.slice(0, 0, 12), target.slice(0, 0, 12));
+  }
+  std::shared_ptr<DataLoader> train_dataloader() override {
+    return make_data_loader(train_, {.batch_size = 4, .shuffle = true, .num_workers = 2, .seed = 5});
+  }
+  std::shared_ptr<DataLoader> val_dataloader() override { return make_data_loader(validation_, {.batch_size = 4}); }
+
+ private:
+  std::shared_ptr<Dataset> train_;
+  std::shared_ptr<Dataset> validation_;
+};
+
+struct Fit {
+  RunResult result;
+  bool stopped_in_validation = false;
+};
+
+/// One process's part of the run, as far as one test can be several: nothing of the part before is left in the generator.
+Fit fit(const fs::path& run_dir, int64_t stop_at, const std::string& resume) {
+  torch::manual_seed(resume.empty() ? 11 : 99);
+  auto module = std::make_shared<StoppableModule>(stop_at);
+  torch::manual_seed(resume.empty() ? 11 : 98);
+  NoisyData data;
+  TrainerOptions options;
+  options.max_epochs = kEpochs;
+  options.accumulate_grad_batches = 3;
+  options.val_check_interval = 0.4;
+  options.log_every_n_steps = 1;
+  options.enable_progress_bar = false;
+  options.enable_model_summary = false;
+  options.seed = 3;
+  options.run_dir = run_dir.string();
+  Trainer trainer(options);
+  trainer.add(ModelCheckpoint({.monitor = "val_loss", .save_top_k = 2, .save_last = true}));
+  trainer.add(EarlyStopping({.monitor = "val_loss", .patience = 100}));
+  trainer.add(LearningRateMonitor({}));
+  trainer.add(CSVLogger({}));
+  Fit fit;
+  fit.result = trainer.fit(*module, data, resume);
+  fit.stopped_in_validation = module->stopped_in_validation;
+  return fit;
+}
+
+using Fingerprint = std::map<std::string, std::string>;
+
+/// Everything that two equal runs have in common at their end, item by item.
+Fingerprint fingerprint(const RunResult& result) {
+  const fs::path run_dir = result.run_dir;
+  const auto data = read_checkpoint(run_dir / "checkpoints" / "last.ckpt");
+  Fingerprint items;
+  for (int i = 0; i < data.header.tensors_size(); ++i) {
+    const auto& buffer = data.tensors[static_cast<size_t>(i)];
+    items[data.header.tensors(i).name()] = std::string(reinterpret_cast<const char*>(buffer.data()), buffer.size());
+  }
+  items["training_state"] = data.training_state->SerializeAsString();
+  for (const auto& state : data.callback_states) {
+    items["callback " + state.state_key()] = state.state().SerializeAsString();
+  }
+  items["run_state"] = result.state.deterministic_bytes();
+  items["metrics.csv"] = read_file(run_dir / "metrics.csv");
+  return items;
+}
+
+/// Names of the items that differ.
+std::set<std::string> differences(const Fingerprint& a, const Fingerprint& b) {
+  std::set<std::string> names;
+  for (const auto& [name, bytes] : a) {
+    if (!b.contains(name) || b.at(name) != bytes) {
+      names.insert(name);
+    }
+  }
+  for (const auto& [name, bytes] : b) {
+    if (!a.contains(name)) {
+      names.insert(name);
+    }
+  }
+  return names;
+}
+
+const Fingerprint& unbroken() {
+  static const Fingerprint items = [] {
+    const TemporaryFolder folder;
+    return fingerprint(fit(folder.path() / "run", 0, {}).result);
+  }();
+  return items;
+}
+
+/// Changes the checkpoint that the run was interrupted with, resumes, and says whether that is noticed: the run refuses, or ends
+/// differently.
+bool is_noticed(const fs::path& interrupted_run, const std::function<void(CheckpointParts&)>& leave_out) {
+  const TemporaryFolder folder;
+  const fs::path run_dir = folder.path() / "run";
+  fs::copy(interrupted_run, run_dir, fs::copy_options::recursive);
+  const fs::path file = run_dir / "checkpoints" / "interrupted.ckpt";
+  const CheckpointData data = read_checkpoint(file);
+  CheckpointParts parts;
+  parts.header = data.header;
+  parts.training_state = *data.training_state;
+  parts.callback_states = data.callback_states;
+  parts.run_state = data.run_state;
+  for (int i = 0; i < data.header.tensors_size(); ++i) {
+    const auto& info = data.header.tensors(i);
+    parts.tensors.push_back({info.name(), info.dtype(), {info.shape().begin(), info.shape().end()}, data.tensors[static_cast<size_t>(i)].view()});
+  }
+  parts.header.clear_tensors();
+  leave_out(parts);
+  write_checkpoint(file, parts);
+  try {
+    return !differences(unbroken(), fingerprint(fit(run_dir, 0, "last").result)).empty();
+  } catch (const Error&) {
+    return true;
+  }
+}
+
+void drop_tensors(CheckpointParts& parts, const std::string& prefix) {
+  REQUIRE(std::erase_if(parts.tensors, [&](const TensorView& view) { return view.name.starts_with(prefix); }) > 0);
+}
+
+/// As if the tensors had not been put back: the values of a fresh module.
+void reset_tensors(CheckpointParts& parts, const std::string& prefix) {
+  static std::vector<std::vector<std::byte>> zeros;
+  bool found = false;
+  for (auto& view : parts.tensors) {
+    if (view.name.starts_with(prefix)) {
+      zeros.emplace_back(view.bytes.size(), std::byte{0});
+      view.bytes = zeros.back();
+      found = true;
+    }
+  }
+  REQUIRE(found);
+}
+
+}  // namespace
+
+TEST_CASE("a run repeats itself bit for bit") {
+  const TemporaryFolder folder;
+  const auto again = fingerprint(fit(folder.path() / "run", 0, {}).result);
+  CHECK(differences(unbroken(), again) == std::set<std::string>{});
+}
+
+TEST_CASE("a run stopped by SIGTERM anywhere and resumed ends where one that was never stopped does") {
+  std::mt19937 random(1);
+  std::set<int64_t> stops;
+  while (stops.size() < 20) {
+    stops.insert(std::uniform_int_distribution<int64_t>(1, kModuleSteps)(random));
+  }
+  int in_validation = 0;
+  for (const int64_t stop : stops) {
+    CAPTURE(stop);
+    const TemporaryFolder folder;
+    const fs::path run_dir = folder.path() / "run";
+    const Fit stopped = fit(run_dir, stop, {});
+    CHECK(stopped.result.status == v1::RUN_STATUS_INTERRUPTED);
+    CHECK(stopped.result.signal == SIGTERM);
+    in_validation += stopped.stopped_in_validation ? 1 : 0;
+    const Fit resumed = fit(run_dir, 0, "last");
+    CHECK(resumed.result.status == v1::RUN_STATUS_FINISHED);
+    CHECK(differences(unbroken(), fingerprint(resumed.result)) == std::set<std::string>{});
+    const auto report = verify_event_log(run_dir / "events");
+    CHECK(report.sound());
+    CHECK(report.incarnations == 2);
+  }
+  CHECK(in_validation >= 3);
+}
+
+TEST_CASE("a run stopped again and again ends where one that was never stopped does") {
+  const TemporaryFolder folder;
+  const fs::path run_dir = folder.path() / "run";
+  RunResult result = fit(run_dir, 5, {}).result;
+  int parts = 1;
+  while (result.status == v1::RUN_STATUS_INTERRUPTED) {
+    result = fit(run_dir, 9, "last").result;
+    REQUIRE(++parts < 50);
+  }
+  CHECK(parts > 5);
+  CHECK(differences(unbroken(), fingerprint(result)) == std::set<std::string>{});
+}
+
+TEST_CASE("resuming needs every item of the checkpoint") {
+  // In training, in the middle of an accumulation window, and in the middle of a validation.
+  const TemporaryFolder folder;
+  const fs::path in_training = folder.path() / "in_training";
+  const fs::path in_validation = folder.path() / "in_validation";
+  REQUIRE_FALSE(fit(in_training, 2 + kTrainBatches + 6 + 8, {}).stopped_in_validation);
+  REQUIRE(fit(in_validation, 2 + kTrainBatches + 6 + 8, {}).result.signal == SIGTERM);
+  fs::remove_all(in_validation);
+  REQUIRE(fit(in_validation, 2 + kTrainBatches + 6 + 6 + 2, {}).stopped_in_validation);
+  CHECK_FALSE(is_noticed(in_training, [](CheckpointParts& /*parts*/) {}));
+  CHECK_FALSE(is_noticed(in_validation, [](CheckpointParts& /*parts*/) {}));
+
+  using Change = std::function<void(CheckpointParts&)>;
+  const std::map<std::string, Change> changes = {
+      {"parameters", [](auto& parts) { reset_tensors(parts, "module.input.weight"); }},
+      {"buffers", [](auto& parts) { reset_tensors(parts, "module.norm.running_mean"); }},
+      {"buffer of an integer", [](auto& parts) { reset_tensors(parts, "module.norm.num_batches_tracked"); }},
+      {"optimizer tensors", [](auto& parts) { reset_tensors(parts, "optimizer.0.input.weight.exp_avg"); }},
+      {"optimizer steps", [](auto& parts) { parts.training_state.mutable_optimizers(0)->clear_parameters(); }},
+      {"base learning rate",
+       [](auto& parts) { parts.training_state.mutable_optimizers(0)->mutable_groups(0)->set_base_lr(0.5); }},
+      {"schedule step", [](auto& parts) { parts.training_state.mutable_optimizers(0)->set_schedule_step(0); }},
+      {"gradients of the open window", [](auto& parts) { drop_tensors(parts, "gradient."); }},
+      {"generator", [](auto& parts) { drop_tensors(parts, "rng.cpu"); }},
+      {"data position", [](auto& parts) { parts.training_state.mutable_loop()->set_batches_done(0); }},
+      {"epoch", [](auto& parts) { parts.training_state.mutable_loop()->set_epoch(0); }},
+      {"global step", [](auto& parts) { parts.training_state.mutable_loop()->set_global_step(0); }},
+      {"running means", [](auto& parts) { parts.training_state.mutable_loop()->clear_epoch_metrics(); }},
+      {"logging of learning rates", [](auto& parts) { parts.training_state.mutable_loop()->clear_log_learning_rates(); }},
+      {"modes of submodules", [](auto& parts) { parts.training_state.clear_modules_in_eval_mode(); }},
+      {"frozen parameters", [](auto& parts) { parts.training_state.clear_frozen_parameters(); }},
+      {"metrics of the run state", [](auto& parts) { parts.run_state.clear_metrics(); }},
+      {"counts of the run state", [](auto& parts) { parts.run_state.set_validations(0); }},
+      {"callback states", [](auto& parts) { parts.callback_states.clear(); }},
+  };
+  for (const auto& [item, change] : changes) {
+    CAPTURE(item);
+    CHECK(is_noticed(in_training, change));
+  }
+  for (size_t i = 0; i < 3; ++i) {
+    CAPTURE(i);
+    CHECK(is_noticed(in_training, [i](auto& parts) {
+      REQUIRE(parts.callback_states.size() == 3);
+      parts.callback_states.erase(parts.callback_states.begin() + static_cast<std::ptrdiff_t>(i));
+    }));
+  }
+  CHECK(is_noticed(in_validation, [](auto& parts) { parts.training_state.mutable_loop()->mutable_evaluation()->clear_metrics(); }));
+  CHECK(is_noticed(in_validation, [](auto& parts) { parts.training_state.mutable_loop()->clear_evaluation(); }));
+}

@@ -27,7 +27,7 @@ rm -f "$stamps/left_out"
 
 # clang-tidy on one source with its compile command. A source that passed is not read again until it, a header or a check changes.
 tidy_one() {
-  local file=$1 command=$2 text digest stamp
+  local file=$1 command=$2 text digest stamp extra=()
   text=$(eval "${command% -o *} -E -C $file")
   if [[ $all == 0 && $text == *torch/csrc/api/include/torch/* ]]; then
     echo "$file" >>"$stamps/left_out"
@@ -36,7 +36,9 @@ tidy_one() {
   digest=$(cat .clang-tidy - <<<"$text" | sha256sum)
   stamp=$stamps/${file//\//_}
   [[ -f $stamp && $(<"$stamp") == "$digest" ]] && return 0
-  clang-tidy-14 -p build/lint --quiet --warnings-as-errors='*' "$file" 2> >(grep --invert-match 'warnings generated' >&2)
+  # Clang 14 in C++20 takes LibTorch's headers only if the type that its vectors name is complete first.
+  [[ $text == */ATen/core/* ]] && extra=(--extra-arg=-include --extra-arg=ATen/core/ivalue.h)
+  clang-tidy-14 -p build/lint --quiet --warnings-as-errors='*' "${extra[@]}" "$file" 2> >(grep --invert-match 'warnings generated' >&2)
   echo "$digest" >"$stamp"
 }
 export -f tidy_one

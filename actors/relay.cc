@@ -81,11 +81,11 @@ void Relay::accept(std::shared_ptr<Event> event) {
   if (taken_[type]) {
     to_callbacks_.push_back({event, taken_with_state_[type] ? snapshot() : nullptr});
   }
-  last_event_ = std::move(event);
   if (!announced_) {
     announced_ = true;
     announce_callbacks();
   }
+  last_event_ = std::move(event);
 }
 
 void Relay::announce_callbacks() {

@@ -205,7 +205,7 @@ fs::path Trainer::Impl::evaluation_directory(Stage stage, const FoundCheckpoint*
 }
 
 std::string Trainer::Impl::config_json() const {
-  return config_.empty() ? nlohmann::json{{"trainer", options_to_json(given_)}}.dump(2) : config_;
+  return config_.empty() ? nlohmann::json{{"trainer", options_to_json(given_)}}.dump() : config_;
 }
 
 RunStarted Trainer::Impl::run_started(Stage stage, const std::string& run_id) const {
@@ -241,6 +241,7 @@ RunResumed Trainer::Impl::run_resumed(const FoundCheckpoint& found, const EventL
   }
   *resumed.mutable_fit() = loop.facts();
   resumed.mutable_fit()->clear_modules();
+  *resumed.mutable_fit()->mutable_param_groups() = found.data.run_state.fit().param_groups();  // As they were at the start.
   return resumed;
 }
 
@@ -303,7 +304,7 @@ RunResult Trainer::Impl::fit(Module& module, DataModule& data, const std::string
   }
 
   const RunDirectory directory(path);
-  directory.write_config(config_json());
+  directory.write_config(nlohmann::json::parse(config_json()).dump(2) + "\n");
   remove_stale_temporaries(directory.checkpoints());
   auto log = std::make_shared<EventLogWriter>(directory.events());
   if (log->recovery()) {
@@ -358,7 +359,7 @@ RunResult Trainer::Impl::evaluate(Stage stage, Module& module, DataModule& data,
 
   auto callbacks = callbacks_for(stage);
   const RunDirectory directory(evaluation_directory(stage, found ? &*found : nullptr));
-  directory.write_config(config_json());
+  directory.write_config(nlohmann::json::parse(config_json()).dump(2) + "\n");
   for (const auto& callback : callbacks) {
     callback->set_run_directory(directory.root());
   }

@@ -198,7 +198,7 @@ int carry_out(Command& command, Experiment& experiment) {
   seed_everything(experiment.trainer.seed);
   Trainer trainer(experiment.trainer);
   command.add_callbacks(trainer);
-  trainer.set_config(command.config().dump(2));
+  trainer.set_config(command.config().dump());
   const auto data = experiment.data();
   const auto module = experiment.module();
   if (command.name() == "fit") {

@@ -69,6 +69,7 @@ void RunState::apply(const Event& event) {
     case Event::kCheckpointSaved:
     case Event::kCheckpointFailed:
     case Event::kCheckpointRemoved:
+    case Event::kCheckpointLoaded:
       apply_checkpoint_event(event);
       break;
     default:
@@ -134,6 +135,12 @@ void RunState::apply_checkpoint_event(const Event& event) {
   if (event.has_checkpoint_removed()) {
     std::erase_if(own(checkpoints_),
                   [&](const auto& info) { return info.path() == event.checkpoint_removed().path(); });
+    return;
+  }
+  if (event.has_checkpoint_loaded()) {  // Durable, though the event that says so may be superseded.
+    if (auto* info = find_checkpoint(event.checkpoint_loaded().path())) {
+      info->set_state(v1::CheckpointInfo::SAVED);
+    }
     return;
   }
   const bool saved = event.has_checkpoint_saved();

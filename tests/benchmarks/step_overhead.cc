@@ -153,8 +153,8 @@ std::vector<CallbackHandle<StepCounter>> add_observers(Trainer& trainer, int num
 std::vector<CallbackHandle<StepCounter>> add_usual_set(Trainer& trainer) {
   trainer.add(ModelCheckpoint({.monitor = "loss_epoch"}));
   trainer.add(EarlyStopping({.monitor = "loss_epoch", .patience = 1000}));
-  trainer.add(LearningRateMonitor({}));
-  trainer.add(CSVLogger({}));
+  trainer.add(LearningRateMonitor());
+  trainer.add(CSVLogger());
   return {};
 }
 

@@ -33,7 +33,8 @@ void check(const json& test) {
   CAPTURE(output);
   CHECK(status == test.value("exit", 0));
   const json result = output.empty() ? json::object() : json::parse(output);
-  for (const auto& [key, value] : test.value("expect", json::object()).items()) {
+  const json expected = test.value("expect", json::object());
+  for (const auto& [key, value] : expected.items()) {
     CAPTURE(key);
     REQUIRE(result.contains(key));
     CHECK(result.at(key) == value);

@@ -138,8 +138,8 @@ Fit fit(const fs::path& run_dir, int64_t stop_at, const std::string& resume) {
   Trainer trainer(options);
   trainer.add(ModelCheckpoint({.monitor = "val_loss", .save_top_k = 2, .save_last = true}));
   trainer.add(EarlyStopping({.monitor = "val_loss", .patience = 100}));
-  trainer.add(LearningRateMonitor({}));
-  trainer.add(CSVLogger({}));
+  trainer.add(LearningRateMonitor());
+  trainer.add(CSVLogger());
   Fit fit;
   fit.result = trainer.fit(*module, data, resume);
   fit.stopped_in_validation = module->stopped_in_validation;

@@ -121,7 +121,8 @@ Spec read_spec(const std::string& path) {
   spec.train_batches = count(object, "train_batches", spec.train_batches, 0);
   spec.val_batches = count(object, "val_batches", spec.val_batches, 0);
   spec.batch_size = count(object, "batch_size", spec.batch_size, 1);
-  for (const auto& [name, metric] : object.value("metrics", json::object()).items()) {
+  const json metrics = object.value("metrics", json::object());
+  for (const auto& [name, metric] : metrics.items()) {
     spec.metrics.push_back(read_metric(name, metric));
   }
   spec.callbacks = object.value("callbacks", json::array());

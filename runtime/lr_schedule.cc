@@ -56,8 +56,10 @@ LrSchedule constant(double factor, int64_t total) {
 LrSchedule step(int64_t step_size, double gamma) {
   require(step_size >= 1, "step", "step_size", step_size, "at least 1");
   require_gamma("step", gamma);
-  return {"step(step_size=" + text_of(step_size) + ", gamma=" + text_of(gamma) + ")",
-          [=](double base_lr, int64_t at) { return base_lr * std::pow(gamma, static_cast<double>(at / step_size)); }};
+  return {"step(step_size=" + text_of(step_size) + ", gamma=" + text_of(gamma) + ")", [=](double base_lr, int64_t at) {
+            const int64_t decays = at / step_size;
+            return base_lr * std::pow(gamma, static_cast<double>(decays));
+          }};
 }
 
 LrSchedule multi_step(std::vector<int64_t> milestones, double gamma) {

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace troupe {
+
+/// Where the sources under `root` break the rules that neither compiler nor linker knows, as "path:line: what is
+/// wrong":
+/// - includes go one way: examples -> deploy -> actors -> callbacks -> runtime; no product source includes a test;
+/// - a callback does not include another one (a header with a hook), only the table of built-ins does;
+/// - only actors/ includes CAF and gRPC; no public header includes the umbrella <torch/torch.h>;
+/// - the library core (the list in runtime/CMakeLists.txt) includes nothing of LibTorch and nothing of runtime/ outside
+/// the list;
+/// - a header says #pragma once; no note of work that is left to do stays in a source.
+std::vector<std::string> check_sources(const std::filesystem::path& root);
+
+}  // namespace troupe

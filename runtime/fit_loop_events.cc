@@ -1,7 +1,6 @@
 // The loop's side of events and commands: facts out, decisions and inputs in. The loop itself is fit_loop.cc.
 #include <torch/torch.h>
 
-
 #include "runtime/error.h"
 #include "runtime/fit_loop.h"
 #include "runtime/module_info.h"
@@ -170,7 +169,8 @@ void FitLoop::take_checkpoint(const v1::SaveCheckpoint& what, const std::string&
   emitter_->sink().take_checkpoint(std::move(event), std::move(snapshot), what.weights_only());
 }
 
-void FitLoop::log_learning_rates(google::protobuf::RepeatedPtrField<Metric>* metrics, const std::vector<double>& rates) {
+void FitLoop::log_learning_rates(google::protobuf::RepeatedPtrField<Metric>* metrics,
+                                 const std::vector<double>& rates) {
   const auto add = [&](const std::string& name, double value) {
     auto* metric = metrics->Add();
     metric->set_name(name);

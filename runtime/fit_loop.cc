@@ -140,12 +140,8 @@ void FitLoop::end_epoch() {
   module_.on_train_epoch_end();
   context_->leave();
   TrainEpochEnded ended;
-  const auto& log_rates = loop().log_learning_rates();
-  const bool per_epoch =
-      log_rates.interval() == v1::LogLearningRates::INTERVAL_EPOCH ||
-      (log_rates.interval() == v1::LogLearningRates::INTERVAL_UNSPECIFIED && !training_.schedules_per_step());
   training_.epoch_metrics().take_epoch(ended.mutable_metrics());
-  if (log_rates.on() && per_epoch) {
+  if (logs_learning_rates(/*per_step=*/false)) {
     log_learning_rates(ended.mutable_metrics(),
                        {loop().epoch_learning_rates().begin(), loop().epoch_learning_rates().end()});
   }
@@ -177,8 +173,7 @@ void FitLoop::train_batch() {
   loop().set_accumulated_batches(steps ? 0 : loop().accumulated_batches() + 1);
   loop().set_batches_done(static_cast<uint64_t>(index) + 1);
   loop().set_total_batches(loop().total_batches() + 1);
-  const std::vector<double> rates =
-      loop().log_learning_rates().on() ? training_.learning_rates() : std::vector<double>();
+  const auto rates = logs_learning_rates(/*per_step=*/true) ? training_.learning_rates() : std::vector<double>();
   if (steps) {
     optimizer_step();
   }
@@ -188,21 +183,7 @@ void FitLoop::train_batch() {
   module_.on_train_batch_end(batch, index);
   context_->leave();
   loop().set_phase(LoopState::PHASE_BATCH_ENDED);
-
-  auto event = emitter_->make<TrainBatchEnded>();
-  auto* ended = event->mutable_train_batch_ended();
-  training_.epoch_metrics().take_step(ended->mutable_metrics());
-  ended->set_samples(static_cast<uint32_t>(batch.size()));
-  const auto& log_rates = loop().log_learning_rates();
-  const bool per_step =
-      log_rates.interval() == v1::LogLearningRates::INTERVAL_STEP ||
-      (log_rates.interval() == v1::LogLearningRates::INTERVAL_UNSPECIFIED && training_.schedules_per_step());
-  if (log_rates.on() && per_step && steps && options_.log_every_n_steps > 0 &&
-      loop().global_step() % static_cast<uint64_t>(options_.log_every_n_steps) == 0) {
-    log_learning_rates(ended->mutable_metrics(), rates);
-  }
-  training_.add_changed_learning_rates(ended->mutable_learning_rates());
-  emitter_->publish(std::move(event));
+  publish_batch_ended(batch, steps, rates);
 }
 
 void FitLoop::backward(const at::Tensor& loss) {

@@ -75,6 +75,10 @@ class FitLoop {
   std::string refusal(const Decision& decision, EventType about);
   void carry_out(const Decision& decision);
   void take_checkpoint(const v1::SaveCheckpoint& what, const std::string& from);
+  /// `rates_used`: what the step was made with, if learning rates are logged per step.
+  void publish_batch_ended(const Batch& batch, bool stepped, const std::vector<double>& rates_used);
+  /// Whether LogLearningRates asked for rates at steps, or else at the ends of epochs.
+  bool logs_learning_rates(bool per_step) const;
   /// Adds the learning rates to `metrics`, where LogLearningRates asked for them.
   void log_learning_rates(google::protobuf::RepeatedPtrField<Metric>* metrics, const std::vector<double>& rates);
 

@@ -27,8 +27,8 @@ std::string shape_text(const v1::TensorInfo& info) {
 
 void print_tensor(const v1::TensorInfo& info) {
   char columns[96];
-  std::snprintf(columns, sizeof columns, "  %-9s %-22s %14llu  ", dtype_text(info.dtype()).c_str(), shape_text(info).c_str(),
-                static_cast<unsigned long long>(info.bytes()));
+  std::snprintf(columns, sizeof columns, "  %-9s %-22s %14llu  ", dtype_text(info.dtype()).c_str(),
+                shape_text(info).c_str(), static_cast<unsigned long long>(info.bytes()));
   std::cout << columns << info.name() << '\n';
 }
 
@@ -47,8 +47,8 @@ int show(const std::string& file, bool json) {
             << "contents        " << (header.weights_only() ? "weights only" : "whole training state") << '\n'
             << "run             " << header.run_id() << ", incarnation " << header.incarnation() << '\n'
             << "taken at        seq " << header.seq() << ", " << to_text(header.position()) << '\n'
-            << "written by      troupe " << environment.troupe_version() << ", LibTorch " << environment.libtorch_version()
-            << ", world size " << environment.world_size() << '\n'
+            << "written by      troupe " << environment.troupe_version() << ", LibTorch "
+            << environment.libtorch_version() << ", world size " << environment.world_size() << '\n'
             << "tensors         " << header.tensors_size() << " of " << bytes << " bytes\n";
   for (const auto& info : header.tensors()) {
     print_tensor(info);
@@ -63,9 +63,9 @@ int verify(const std::string& file) {
   }
   char digest[16];
   std::snprintf(digest, sizeof digest, "%08x", report.digest);
-  std::cout << file << ": " << report.tensors << " tensors, " << report.tensor_bytes << " tensor bytes in " << report.records
-            << " records, " << report.bytes << " bytes, digest " << digest << ": " << (report.sound() ? "sound" : "damaged")
-            << '\n';
+  std::cout << file << ": " << report.tensors << " tensors, " << report.tensor_bytes << " tensor bytes in "
+            << report.records << " records, " << report.bytes << " bytes, digest " << digest << ": "
+            << (report.sound() ? "sound" : "damaged") << '\n';
   return report.sound() ? 0 : 1;
 }
 
@@ -74,21 +74,24 @@ int verify(const std::string& file) {
 void add_checkpoint_command(CLI::App& tool, Action& action) {
   auto* checkpoint = tool.add_subcommand("checkpoint", "Look into checkpoint files");
   checkpoint->require_subcommand(1);
-  checkpoint->footer("Examples:\n  troupe checkpoint show runs/digits/20260131-235959-3fa9/checkpoints/last.ckpt\n"
-                     "  troupe checkpoint verify runs/digits/20260131-235959-3fa9/checkpoints/last.ckpt");
+  checkpoint->footer(
+      "Examples:\n  troupe checkpoint show runs/digits/20260131-235959-3fa9/checkpoints/last.ckpt\n"
+      "  troupe checkpoint verify runs/digits/20260131-235959-3fa9/checkpoints/last.ckpt");
   auto file = std::make_shared<std::string>();
   auto json = std::make_shared<bool>(false);
 
   auto* show_command = checkpoint->add_subcommand("show", "Print what a checkpoint says of itself, and its tensors");
   show_command->add_option("FILE", *file, "Checkpoint file")->required();
   show_command->add_flag("--json", *json, "Print the header in protobuf's JSON mapping");
-  show_command->footer("Reads the header alone.\nExample:\n  troupe checkpoint show last.ckpt --json | jq .tensors[].name");
+  show_command->footer(
+      "Reads the header alone.\nExample:\n  troupe checkpoint show last.ckpt --json | jq .tensors[].name");
   show_command->callback([file, json, &action] { action = [file, json] { return show(*file, *json); }; });
 
   auto* verify_command = checkpoint->add_subcommand("verify", "Check all of a checkpoint");
   verify_command->add_option("FILE", *file, "Checkpoint file")->required();
-  verify_command->footer("Checks checksums, order, coverage of every tensor, counts and digest. Exit status: 0 sound, 1 damaged.\n"
-                         "Example:\n  troupe checkpoint verify last.ckpt && echo sound");
+  verify_command->footer(
+      "Checks checksums, order, coverage of every tensor, counts and digest. Exit status: 0 sound, 1 damaged.\n"
+      "Example:\n  troupe checkpoint verify last.ckpt && echo sound");
   verify_command->callback([file, &action] { action = [file] { return verify(*file); }; });
 }
 

@@ -16,7 +16,8 @@ void add_log_command(CLI::App& tool, Action& action);
 void add_state_command(CLI::App& tool, Action& action);
 void add_checkpoint_command(CLI::App& tool, Action& action);
 
-/// The paths of the run directory that a user named. Throws IoError, saying what is expected there, if it holds no event log.
+/// The paths of the run directory that a user named. Throws IoError, saying what is expected there, if it holds no
+/// event log.
 RunPaths find_run(const std::filesystem::path& root);
 
 }  // namespace troupe

@@ -108,8 +108,9 @@ int verify(const VerifyOptions& options) {
 void add_log_command(CLI::App& tool, Action& action) {
   auto* log = tool.add_subcommand("log", "Look into the event log of a run");
   log->require_subcommand(1);
-  log->footer("Examples:\n  troupe log show runs/digits/20260131-235959-3fa9 | head\n"
-              "  troupe log verify runs/digits/20260131-235959-3fa9");
+  log->footer(
+      "Examples:\n  troupe log show runs/digits/20260131-235959-3fa9 | head\n"
+      "  troupe log verify runs/digits/20260131-235959-3fa9");
 
   auto shown = std::make_shared<ShowOptions>();
   auto* show_command = log->add_subcommand("show", "Print the events of a run, one a line");
@@ -124,7 +125,8 @@ void add_log_command(CLI::App& tool, Action& action) {
   show_command->add_flag("--all", shown->all, "Print superseded events too, in the order in which they were written");
   show_command->add_flag("--follow", shown->follow, "Go on printing until the run ends");
   show_command->footer(
-      "Columns: seq, elapsed seconds, position, type, body. What a resume superseded is left out unless --all is given.\n"
+      "Columns: seq, elapsed seconds, position, type, body. What a resume superseded is left out unless --all is "
+      "given.\n"
       "Examples:\n  troupe log show RUN --type ValidationEnded,CheckpointSaved\n"
       "  troupe log show RUN --json --from 1000 | jq .train_batch_ended.metrics\n  troupe log show RUN --follow");
   show_command->callback([shown, &action] { action = [shown] { return show(*shown); }; });
@@ -132,9 +134,10 @@ void add_log_command(CLI::App& tool, Action& action) {
   auto verified = std::make_shared<VerifyOptions>();
   auto* verify_command = log->add_subcommand("verify", "Check every checksum and sequence number");
   verify_command->add_option("RUN", verified->run, "Run directory")->required();
-  verify_command->footer("Prints each damage with file and byte offset. Never writes. Exit status: 0 sound, 1 damaged.\n"
-                         "A log that ends between two records but without RunEnded is sound and \"not ended\".\n"
-                         "Example:\n  troupe log verify RUN && echo sound");
+  verify_command->footer(
+      "Prints each damage with file and byte offset. Never writes. Exit status: 0 sound, 1 damaged.\n"
+      "A log that ends between two records but without RunEnded is sound and \"not ended\".\n"
+      "Example:\n  troupe log verify RUN && echo sound");
   verify_command->callback([verified, &action] { action = [verified] { return verify(*verified); }; });
 }
 

@@ -82,8 +82,8 @@ int print_state(const std::string& run, const std::string& at) {
     return 0;
   }
   PlaceFinder place(parse_place(at));
-  const RunState state =
-      fold_event_log(find_run(run).events(), [&](const RunState&, const Event& event) { return place.found_at(event); });
+  const RunState state = fold_event_log(find_run(run).events(),
+                                        [&](const RunState&, const Event& event) { return place.found_at(event); });
   if (!place.found()) {
     std::cerr << "troupe: " << run << ": nothing at " << at << "; " << place.range() << '\n';
     return 1;
@@ -99,7 +99,8 @@ void add_state_command(CLI::App& tool, Action& action) {
   auto at = std::make_shared<std::string>();
   auto* state = tool.add_subcommand("state", "Print what a run was at some place, as JSON");
   state->add_option("RUN", *run, "Run directory")->required();
-  state->add_option("--at", *at, "Where: a sequence number, step=N or epoch=N; without it, the end")->option_text("PLACE");
+  state->add_option("--at", *at, "Where: a sequence number, step=N or epoch=N; without it, the end")
+      ->option_text("PLACE");
   state->footer(
       "The state is folded from the event log; the model is not needed. step=N is just after the training batch that\n"
       "completed optimizer step N (from 1), epoch=N just after epoch N ended (from 0).\n"

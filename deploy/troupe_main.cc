@@ -11,7 +11,8 @@ namespace troupe {
 RunPaths find_run(const std::filesystem::path& root) {
   RunPaths paths{root};
   if (!std::filesystem::is_directory(root)) {
-    throw IoError("no run directory " + root.string() + ": expected a folder with " + log_segment_path("events", 1).string());
+    throw IoError("no run directory " + root.string() + ": expected a folder with " +
+                  log_segment_path("events", 1).string());
   }
   if (!has_run(root)) {
     throw IoError(root.string() + " is not a run directory: expected " + log_segment_path(paths.events(), 1).string());
@@ -46,9 +47,10 @@ int run_tool(int argc, char** argv) {
   add_log_command(tool, action);
   add_state_command(tool, action);
   add_checkpoint_command(tool, action);
-  tool.footer("RUN is a run directory: it holds events/, checkpoints/ and config.json.\n"
-              "Exit status: 0 done; 1 damage found, or not there; 2 wrong usage.\n"
-              "Examples:\n  troupe log show RUN\n  troupe state RUN --at step=100\n  troupe checkpoint verify FILE");
+  tool.footer(
+      "RUN is a run directory: it holds events/, checkpoints/ and config.json.\n"
+      "Exit status: 0 done; 1 damage found, or not there; 2 wrong usage.\n"
+      "Examples:\n  troupe log show RUN\n  troupe state RUN --at step=100\n  troupe checkpoint verify FILE");
   try {
     tool.parse(argc, argv);
   } catch (const CLI::Success& asked) {
@@ -63,7 +65,8 @@ int run_tool(int argc, char** argv) {
 }  // namespace troupe
 
 int main(int argc, char** argv) {
-  std::signal(SIGPIPE, SIG_DFL);  // The reader of a pipe that leaves ends this program quietly, whatever the parent ignored.
+  std::signal(SIGPIPE,
+              SIG_DFL);  // The reader of a pipe that leaves ends this program quietly, whatever the parent ignored.
   std::ios::sync_with_stdio(false);
   try {
     return troupe::run_tool(argc, argv);

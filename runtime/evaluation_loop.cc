@@ -139,6 +139,7 @@ EvaluationResult EvaluationLoop::run_stage(DataLoader& loader, int64_t batches, 
   }
 
   const auto first = static_cast<int64_t>(progress.batches_done());
+  position.set_batch_index(first == 0 ? 0 : static_cast<uint32_t>(first - 1));
   loader.begin(position.epoch(), first);
   for (int64_t index = first; index < batches; ++index) {
     const Batch batch = loader.next();

@@ -34,7 +34,8 @@ std::string EventSequence::problem_with_resume(const Event& event, bool starts_s
     return "RunResumed from seq " + std::to_string(resumed.from_seq()) + " has seq " + std::to_string(event.seq());
   }
   if (incarnation_known_ && resumed.incarnation() != incarnation_ + 1) {
-    return "expected incarnation " + std::to_string(incarnation_ + 1) + ", found " + std::to_string(resumed.incarnation());
+    return "expected incarnation " + std::to_string(incarnation_ + 1) + ", found " +
+           std::to_string(resumed.incarnation());
   }
   if (seq_known_ && resumed.from_seq() + resumed.superseded_events() != last_seq_) {
     return "RunResumed follows seq " + std::to_string(resumed.from_seq() + resumed.superseded_events()) +

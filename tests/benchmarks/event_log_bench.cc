@@ -1,5 +1,5 @@
-// How fast an event log is appended and read back. The event is a training batch's end with its loss and one learning rate left out,
-// about 60 bytes with its frame; items per second are events per second.
+// How fast an event log is appended and read back. The event is a training batch's end with its loss and one learning
+// rate left out, about 60 bytes with its frame; items per second are events per second.
 #include <benchmark/benchmark.h>
 
 #include "runtime/event_log_reader.h"
@@ -14,7 +14,8 @@ using namespace troupe;
 
 constexpr uint64_t kEvents = 1'000'000;
 
-/// Events of every seq are one event with its numbers changed, so that what is measured is the log and not the making of events.
+/// Events of every seq are one event with its numbers changed, so that what is measured is the log and not the making
+/// of events.
 void set_numbers(Event& event, uint64_t seq) {
   event.set_seq(seq);
   event.set_elapsed_us(seq * 26);

@@ -167,9 +167,10 @@ TEST_CASE("what is not there is an error on one line that says what is expected"
 }
 
 TEST_CASE_FIXTURE(ResumedRun, "wrong usage exits with 2 and one line") {
-  for (const std::string& arguments : {std::string(), std::string("log"), std::string("nonsense"), std::string("log show"),
-                                      "log show --from x " + run, "log show --from -1 " + run, "log show --type Foo " + run,
-                                      "log show --nonsense " + run, "state --at never " + run, "state --at 3x " + run}) {
+  for (const std::string& arguments :
+       {std::string(), std::string("log"), std::string("nonsense"), std::string("log show"), "log show --from x " + run,
+        "log show --from -1 " + run, "log show --type Foo " + run, "log show --nonsense " + run,
+        "state --at never " + run, "state --at 3x " + run}) {
     CAPTURE(arguments);
     const auto result = troupe_tool(arguments);
     CHECK(result.status == 2);
@@ -179,7 +180,8 @@ TEST_CASE_FIXTURE(ResumedRun, "wrong usage exits with 2 and one line") {
 }
 
 TEST_CASE("help teaches by example at every level") {
-  for (const char* command : {"", "log", "log show", "log verify", "state", "checkpoint", "checkpoint show", "checkpoint verify"}) {
+  for (const char* command :
+       {"", "log", "log show", "log verify", "state", "checkpoint", "checkpoint show", "checkpoint verify"}) {
     CAPTURE(command);
     const auto help = troupe_tool(std::string(command) + " --help");
     CHECK(help.status == 0);

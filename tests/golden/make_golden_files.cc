@@ -1,5 +1,5 @@
-// Writes the golden files into the folder that it is given. They are made once per format version and then stay as they are: what a
-// version has written, every later one reads.
+// Writes the golden files into the folder that it is given. They are made once per format version and then stay as they
+// are: what a version has written, every later one reads.
 #include <iostream>
 
 #include "runtime/checkpoint_file.h"

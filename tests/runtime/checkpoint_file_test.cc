@@ -67,7 +67,8 @@ TEST_CASE_FIXTURE(Checkpoint, "a tensor of more than a chunk comes back whole, a
     numbers[i] = static_cast<int32_t>(i * 2654435761U);
   }
   CheckpointParts parts;
-  parts.tensors.push_back({"big", v1::DTYPE_INT32, {static_cast<int64_t>(numbers.size())}, std::as_bytes(std::span(numbers))});
+  parts.tensors.push_back(
+      {"big", v1::DTYPE_INT32, {static_cast<int64_t>(numbers.size())}, std::as_bytes(std::span(numbers))});
   write_checkpoint(path, parts);
   const auto data = read_checkpoint(path);
   CHECK(std::equal(data.tensors[0].view().begin(), data.tensors[0].view().end(), parts.tensors[0].bytes.begin()));
@@ -139,7 +140,8 @@ TEST_CASE_FIXTURE(Checkpoint, "every cut of a checkpoint is damage, and so is wh
   check_damaged(whole + whole, whole.size());
 }
 
-TEST_CASE_FIXTURE(Checkpoint, "records that are left out, doubled or in another order are damage though each is sound") {
+TEST_CASE_FIXTURE(Checkpoint,
+                  "records that are left out, doubled or in another order are damage though each is sound") {
   SmallCheckpoint small;
   write_checkpoint(path, small.parts);
   std::vector<std::string> frames;
@@ -203,7 +205,8 @@ TEST_CASE_FIXTURE(Checkpoint, "a checkpoint that cannot be written leaves no fil
   }
   CHECK(std::filesystem::is_empty(folder.path()));
   write_checkpoint(path, small.parts);
-  CHECK_THROWS_AS(write_checkpoint(path, small.parts, [] { throw IoError("the log cannot be made durable"); }), IoError);
+  CHECK_THROWS_AS(write_checkpoint(path, small.parts, [] { throw IoError("the log cannot be made durable"); }),
+                  IoError);
   CHECK(folder_content(folder.path()).size() == 1);
   CHECK(verify_checkpoint(path).sound());
 }

@@ -75,7 +75,8 @@ TEST_CASE_FIXTURE(ResumedLog, "every cut of the first segment is damage with its
   }
 }
 
-TEST_CASE_FIXTURE(ResumedLog, "every cut of the last segment is damage, or at a record's end a log that has not ended") {
+TEST_CASE_FIXTURE(ResumedLog,
+                  "every cut of the last segment is damage, or at a record's end a log that has not ended") {
   const std::string whole = read_file(segment(2));
   const auto ends = boundaries(2);
   for (size_t size = 0; size < whole.size(); ++size) {
@@ -93,7 +94,8 @@ TEST_CASE_FIXTURE(ResumedLog, "every cut of the last segment is damage, or at a 
 TEST_CASE_FIXTURE(ResumedLog, "trailing garbage is damage where it begins, in every segment") {
   for (const uint32_t number : {1U, 2U}) {
     const std::string whole = read_file(segment(number));
-    for (const std::string& garbage : {std::string("x"), std::string("garbage that is longer than a frame"), std::string(64, '\0')}) {
+    for (const std::string& garbage :
+         {std::string("x"), std::string("garbage that is longer than a frame"), std::string(64, '\0')}) {
       overwrite_file(segment(number), whole + garbage);
       const auto report = verify_event_log(events);
       REQUIRE_FALSE(report.sound());

@@ -99,16 +99,9 @@ TEST_CASE_FIXTURE(EventLog, "a log that is damaged before its tail is not opened
 TEST_CASE_FIXTURE(EventLog, "the effective history of two resumes is one run without gaps") {
   const std::vector<Event> kept{run_started_event(), batch_event(2, 1), run_resumed_event(3, 2, 4), batch_event(4, 2),
                                 run_ended_event(5)};
-  const std::vector<Event> all{kept[0],
-                               kept[1],
-                               batch_event(3, 2),
-                               batch_event(4, 3),
-                               run_resumed_event(2, 3, 1),
-                               batch_event(5, 3),
-                               batch_event(6, 4),
-                               kept[2],
-                               kept[3],
-                               kept[4]};
+  const std::vector<Event> all{
+      kept[0],           kept[1],           batch_event(3, 2), batch_event(4, 3), run_resumed_event(2, 3, 1),
+      batch_event(5, 3), batch_event(6, 4), kept[2],           kept[3],           kept[4]};
   write_log(events, all);
   CHECK((read<EventLogReader>() == serialized(all)));
   CHECK((read<EventHistory>() == serialized(kept)));
@@ -125,7 +118,8 @@ TEST_CASE_FIXTURE(EventLog, "the effective history of two resumes is one run wit
 
 TEST_CASE_FIXTURE(EventLog, "a fold stops where it is told to") {
   write_log(events, resumed_run_events());
-  const RunState state = fold_event_log(events, [](const RunState& run, const Event&) { return run.global_step() == 2; });
+  const RunState state =
+      fold_event_log(events, [](const RunState& run, const Event&) { return run.global_step() == 2; });
   CHECK(state.seq() == 3);
   CHECK(state.metric("loss") == 0.5);
 }

@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "runtime/error.h"
 #include "runtime/crc32c.h"
+#include "runtime/error.h"
 #include "runtime/record_reader.h"
 #include "runtime/record_writer.h"
 #include "tests/support/file_size_limit.h"

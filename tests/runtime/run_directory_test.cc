@@ -26,8 +26,8 @@ TEST_CASE("a second writer is refused with the process that holds the run, until
   const TemporaryFolder folder;
   {
     const RunDirectory first(folder.path());
-    CHECK_THROWS_WITH_AS(RunDirectory{folder.path()}, doctest::Contains(("process " + std::to_string(::getpid())).c_str()),
-                         ConfigError);
+    CHECK_THROWS_WITH_AS(RunDirectory{folder.path()},
+                         doctest::Contains(("process " + std::to_string(::getpid())).c_str()), ConfigError);
   }
   CHECK_NOTHROW(RunDirectory{folder.path()});
 }

@@ -39,7 +39,7 @@ std::string kind_text(const OptionType& type) {
 std::string join(const std::vector<std::string>& texts, const std::string& separator, const std::string& quote) {
   std::string joined;
   for (const auto& text : texts) {
-    joined += (joined.empty() ? "" : separator) + quote + text + quote;
+    joined.append(joined.empty() ? "" : separator).append(quote).append(text).append(quote);
   }
   return joined;
 }

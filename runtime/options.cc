@@ -30,6 +30,7 @@ OptionField& find_field(const std::string& owner, std::vector<OptionField>& fiel
       std::find_if(fields.begin(), fields.end(), [&](const auto& field) { return field.name() == name; });
   if (found == fields.end()) {
     std::vector<std::string> known;
+    known.reserve(fields.size());
     for (const auto& field : fields) {
       known.push_back(field.name());
     }
@@ -115,6 +116,7 @@ nlohmann::json fields_to_json(const std::vector<OptionField>& fields) {
 
 std::vector<OptionInfo> field_infos(const std::vector<OptionField>& fields) {
   std::vector<OptionInfo> infos;
+  infos.reserve(fields.size());
   for (const auto& field : fields) {
     infos.push_back(
         {field.name(), field.type_text(), field.value_text(), field.help(), field.allowed(), field.is_required()});

@@ -111,6 +111,7 @@ struct Member<std::vector<T>> {
   static constexpr bool kList = true;
   static OptionValue get(const std::vector<T>& values) {
     std::vector<OptionScalar> scalars;
+    scalars.reserve(values.size());
     for (const auto& value : values) {
       scalars.push_back(Scalar<T>::get(value));
     }

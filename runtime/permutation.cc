@@ -10,7 +10,7 @@ namespace troupe {
 
 Permutation::Permutation(int64_t size, uint64_t key) : size_(static_cast<uint64_t>(size)) {
   assert(size >= 1);
-  const int bits = std::max<int>(std::bit_width(size_ - 1), kBitsMin);
+  const int bits = std::max(static_cast<int>(std::bit_width(size_ - 1)), kBitsMin);
   low_bits_ = bits - bits / 2;
   low_mask_ = (uint64_t{1} << low_bits_) - 1;
   high_mask_ = (uint64_t{1} << (bits / 2)) - 1;

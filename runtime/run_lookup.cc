@@ -43,7 +43,7 @@ fs::path run_to_resume(const std::string& resume, const TrainerOptions& options)
   if (!by_word && !fs::is_directory(resume)) {
     return run_directory_of(resume).value_or(fs::path());
   }
-  const fs::path run = by_word ? default_run(resume, options) : fs::path(resume);
+  fs::path run = by_word ? default_run(resume, options) : fs::path(resume);
   if (!has_run(run)) {
     throw ConfigError("resume '" + resume + "': " + run.string() + " holds no run (it has no event log)");
   }

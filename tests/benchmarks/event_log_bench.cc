@@ -38,7 +38,7 @@ void write_events(const std::filesystem::path& events_dir, benchmark::State& sta
 }
 
 void append_events(benchmark::State& state) {
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     const TemporaryFolder folder;
     write_events(folder.path(), state);
   }
@@ -49,7 +49,7 @@ BENCHMARK(append_events)->Unit(benchmark::kMillisecond)->UseRealTime();
 void read_and_check_events(benchmark::State& state) {
   const TemporaryFolder folder;
   write_events(folder.path(), state);
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     EventLogReader reader(folder.path());
     Event event;
     while (reader.next(event)) {
@@ -63,7 +63,7 @@ BENCHMARK(read_and_check_events)->Unit(benchmark::kMillisecond)->UseRealTime();
 void verify_events(benchmark::State& state) {
   const TemporaryFolder folder;
   write_events(folder.path(), state);
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     benchmark::DoNotOptimize(verify_event_log(folder.path()).events);
   }
   state.SetItemsProcessed(static_cast<int64_t>(kEvents) * state.iterations());
@@ -73,7 +73,7 @@ BENCHMARK(verify_events)->Unit(benchmark::kMillisecond)->UseRealTime();
 void read_and_check_records(benchmark::State& state) {
   const TemporaryFolder folder;
   write_events(folder.path(), state);
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     RecordReader records(folder.path() / "00000001.tfrecord");
     while (records.next() == RecordStatus::kRecord) {
     }

@@ -35,7 +35,8 @@ void check(const json& test) {
   CHECK(status == test.value("exit", 0));
   const json result = output.empty() ? json::object() : json::parse(output);
   const json expected = test.value("expect", json::object());
-  for (const auto& [key, value] : expected.items()) {
+  for (const auto& [name, value] : expected.items()) {
+    const std::string& key = name;  // Clang 14 does not capture structured bindings.
     CAPTURE(key);
     REQUIRE(result.contains(key));
     CHECK(result.at(key) == value);

@@ -70,7 +70,7 @@ class FakeRun {
     position_.set_global_step(position_.global_step() + 1);
     TrainBatchEnded ended;
     fill(ended, metrics);
-    const auto commands = send(ended);
+    auto commands = send(ended);
     position_.set_batch_index(position_.batch_index() + 1);
     return commands;
   }
@@ -84,7 +84,7 @@ class FakeRun {
     send(epoch_ended);
     ValidationEnded ended;
     fill(ended, metrics);
-    const auto commands = send(ended);
+    auto commands = send(ended);
     position_ = before;
     return commands;
   }
@@ -92,7 +92,7 @@ class FakeRun {
   Commands end_epoch(const LoggedMetrics& metrics = {}) {
     TrainEpochEnded ended;
     fill(ended, metrics);
-    const auto commands = send(ended);
+    auto commands = send(ended);
     position_.set_epoch(position_.epoch() + 1);
     position_.set_batch_index(0);
     return commands;

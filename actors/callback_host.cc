@@ -26,7 +26,8 @@ class HookTimer {
 
 }  // namespace
 
-CallbackHost::CallbackHost(std::shared_ptr<Callback> callback, std::shared_ptr<Lane> lane, std::shared_ptr<EventQueue> queue)
+CallbackHost::CallbackHost(std::shared_ptr<Callback> callback, std::shared_ptr<Lane> lane,
+                           std::shared_ptr<EventQueue> queue)
     : callback_(std::move(callback)), lane_(std::move(lane)), queue_(std::move(queue)) {
   health_.set_state_key(info().state_key);
   last_state_.set_state_key(info().state_key);

@@ -28,8 +28,8 @@ using RoundCollector = Collector<ControllerAnswer>;
 using StateCollector = Collector<v1::CallbackState>;
 using HealthCollector = Collector<v1::CallbackHealth>;
 
-/// Runs the hooks of one callback and keeps what they do from reaching anything else: what a callback actor is a shell around. Used by
-/// one thread at a time.
+/// Runs the hooks of one callback and keeps what they do from reaching anything else: what a callback actor is a shell
+/// around. Used by one thread at a time.
 class CallbackHost {
  public:
   /// `queue` takes the events about the callback itself.
@@ -37,7 +37,8 @@ class CallbackHost {
 
   const CallbackInfo& info() const { return callback_->info(); }
 
-  /// Runs the observer hooks. An exception is reported and detaches the callback. `events` of the batch are the callback's.
+  /// Runs the observer hooks. An exception is reported and detaches the callback. `events` of the batch are the
+  /// callback's.
   void deliver(const std::vector<Delivery>& batch, int64_t events);
   /// Runs the controller hook and answers, whatever happens.
   void decide(const Event& event, const RunState& run, RoundCollector& round);

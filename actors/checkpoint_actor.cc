@@ -41,9 +41,12 @@ CheckpointParts parts_of(const CheckpointJob& job, const CheckpointContext& cont
 
 }  // namespace
 
-CheckpointActor::CheckpointActor(caf::actor_config& config, CheckpointContext context, std::shared_ptr<EventQueue> queue,
-                                 std::shared_ptr<SnapshotSlots> slots)
-    : caf::event_based_actor(config), context_(std::move(context)), queue_(std::move(queue)), slots_(std::move(slots)) {}
+CheckpointActor::CheckpointActor(caf::actor_config& config, CheckpointContext context,
+                                 std::shared_ptr<EventQueue> queue, std::shared_ptr<SnapshotSlots> slots)
+    : caf::event_based_actor(config),
+      context_(std::move(context)),
+      queue_(std::move(queue)),
+      slots_(std::move(slots)) {}
 
 caf::behavior CheckpointActor::make_behavior() {
   return {
@@ -76,7 +79,8 @@ void CheckpointActor::save(const CheckpointJob& job) {
   std::string missing;
   const CheckpointParts parts = parts_of(job, context_, missing);
   if (!missing.empty()) {
-    throw Error("the state of " + missing + " did not come within " + std::to_string(kCallbackStatePatience.count()) + " s");
+    throw Error("the state of " + missing + " did not come within " + std::to_string(kCallbackStatePatience.count()) +
+                " s");
   }
   const auto path = resolve(job.path);
   std::filesystem::create_directories(path.parent_path());

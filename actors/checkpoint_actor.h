@@ -33,7 +33,8 @@ struct CheckpointJob {
   std::shared_ptr<StateCollector> callback_states;
 };
 
-/// Snapshots that are not on disk yet. A snapshot is a copy of the whole state, so there are at most two: the loop waits for a third.
+/// Snapshots that are not on disk yet. A snapshot is a copy of the whole state, so there are at most two: the loop
+/// waits for a third.
 class SnapshotSlots {
  public:
   void take() {
@@ -72,8 +73,9 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::FinishCheckpoints)
 
 namespace troupe {
 
-/// Writes checkpoint files, one after the other, on a thread of its own, and owns the snapshots while it does. A failure is an event
-/// and a warning, and training goes on; files are removed only while the last one asked for is durable.
+/// Writes checkpoint files, one after the other, on a thread of its own, and owns the snapshots while it does. A
+/// failure is an event and a warning, and training goes on; files are removed only while the last one asked for is
+/// durable.
 class CheckpointActor : public caf::event_based_actor {
  public:
   CheckpointActor(caf::actor_config& config, CheckpointContext context, std::shared_ptr<EventQueue> queue,

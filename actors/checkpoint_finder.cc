@@ -34,17 +34,19 @@ FoundCheckpoint newest_sound(const fs::path& run, const std::vector<fs::path>& f
         return {file, run, std::move(data)};
       }
     } catch (const CorruptionError& error) {
-      std::cerr << "troupe: warning: checkpoint " + file.string() + " is damaged (" + error.what() + "); trying the one before it\n";
+      std::cerr << "troupe: warning: checkpoint " + file.string() + " is damaged (" + error.what() +
+                       "); trying the one before it\n";
     }
   }
-  throw CorruptionError("resume: run " + run.string() + " has no sound checkpoint to go on from (" + std::to_string(files.size()) +
-                        " looked at)");
+  throw CorruptionError("resume: run " + run.string() + " has no sound checkpoint to go on from (" +
+                        std::to_string(files.size()) + " looked at)");
 }
 
 FoundCheckpoint best_of(const fs::path& run, const RunState& state) {
   const std::string best = state.best_checkpoint();
   if (best.empty()) {
-    throw ConfigError("resume 'best': run " + run.string() + " has no best checkpoint: no ModelCheckpoint with a monitor saved one");
+    throw ConfigError("resume 'best': run " + run.string() +
+                      " has no best checkpoint: no ModelCheckpoint with a monitor saved one");
   }
   return {run / best, run, read_checkpoint(run / best)};
 }

@@ -10,8 +10,8 @@
 
 namespace troupe {
 
-/// One answer from each of several actors, for a thread that waits for them. A late answer lands in an object that nobody reads any
-/// more: share it by shared_ptr.
+/// One answer from each of several actors, for a thread that waits for them. A late answer lands in an object that
+/// nobody reads any more: share it by shared_ptr.
 template <class Answer>
 class Collector {
  public:

@@ -20,12 +20,12 @@ void report_to_console(const Event& event) {
       warn("callback " + event.callback_failed().state_key() + " failed at " + event.callback_failed().message());
       break;
     case Event::kCallbackDetached:
-      warn("callback " + event.callback_detached().state_key() + " was detached: " + event.callback_detached().reason() +
-           "; training goes on without it");
+      warn("callback " + event.callback_detached().state_key() +
+           " was detached: " + event.callback_detached().reason() + "; training goes on without it");
       break;
     case Event::kCheckpointFailed:
-      warn("checkpoint " + event.checkpoint_failed().path() + " was not written: " + event.checkpoint_failed().message() +
-           "; training goes on, and older checkpoints stay");
+      warn("checkpoint " + event.checkpoint_failed().path() + " was not written: " +
+           event.checkpoint_failed().message() + "; training goes on, and older checkpoints stay");
       break;
     case Event::kCommandRefused:
       warn(std::string(command_name(event.command_refused().command())) + " of " + event.command_refused().from() +

@@ -5,9 +5,12 @@
 
 namespace troupe {
 
-EventLogActor::EventLogActor(caf::actor_config& config, std::shared_ptr<EventLogWriter> writer, std::shared_ptr<LogCredit> credit,
-                             std::shared_ptr<RunFailure> failure)
-    : caf::event_based_actor(config), writer_(std::move(writer)), credit_(std::move(credit)), failure_(std::move(failure)) {}
+EventLogActor::EventLogActor(caf::actor_config& config, std::shared_ptr<EventLogWriter> writer,
+                             std::shared_ptr<LogCredit> credit, std::shared_ptr<RunFailure> failure)
+    : caf::event_based_actor(config),
+      writer_(std::move(writer)),
+      credit_(std::move(credit)),
+      failure_(std::move(failure)) {}
 
 caf::behavior EventLogActor::make_behavior() {
   return {

@@ -23,8 +23,8 @@ struct QueueItem {
   std::shared_ptr<RelayRequest> request;
 };
 
-/// The bounded buffer between those who emit and the relay. Pushing an event wakes nobody: the relay looks every millisecond, sooner
-/// when it is asked something or the buffer fills. Any thread pushes, the relay alone takes.
+/// The bounded buffer between those who emit and the relay. Pushing an event wakes nobody: the relay looks every
+/// millisecond, sooner when it is asked something or the buffer fills. Any thread pushes, the relay alone takes.
 class EventQueue {
  public:
   explicit EventQueue(size_t events_max) : events_max_(events_max) {}
@@ -33,11 +33,12 @@ class EventQueue {
   bool push(std::shared_ptr<Event> event);
   /// Hands a request over and wakes the relay. Never waits; false once the queue is closed.
   bool push(QueueItem item);
-  /// Hands over an event of an actor that the relay may be waiting for: never waits, as push of a request, but wakes nobody.
+  /// Hands over an event of an actor that the relay may be waiting for: never waits, as push of a request, but wakes
+  /// nobody.
   bool push_unbounded(std::shared_ptr<Event> event);
 
-  /// Moves everything to `items`, which must be empty, after waiting for something for at most `patience`. False when the queue is
-  /// closed and empty.
+  /// Moves everything to `items`, which must be empty, after waiting for something for at most `patience`. False when
+  /// the queue is closed and empty.
   bool take(std::vector<QueueItem>& items, std::chrono::microseconds patience);
 
   /// Lets no more in and wakes everybody.

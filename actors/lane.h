@@ -8,13 +8,16 @@
 
 namespace troupe {
 
-/// How many events are on their way to one callback, and what became of them. The relay adds, the callback's actor takes away.
+/// How many events are on their way to one callback, and what became of them. The relay adds, the callback's actor
+/// takes away.
 class Lane {
  public:
   /// `events_max` bounds the memory that a slow callback can hold.
   explicit Lane(int64_t events_max) : events_max_(events_max) {}
 
-  bool has_room(int64_t events) const { return queued_.load(std::memory_order_acquire) + events <= events_max_ || queued_ == 0; }
+  bool has_room(int64_t events) const {
+    return queued_.load(std::memory_order_acquire) + events <= events_max_ || queued_ == 0;
+  }
   /// Waits for room for at most `patience`; false when there still is none.
   bool wait_for_room(int64_t events, std::chrono::milliseconds patience) {
     std::unique_lock lock(mutex_);

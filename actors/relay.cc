@@ -19,8 +19,9 @@ void name_types(const EventTypeSet& types, google::protobuf::RepeatedPtrField<st
 
 }  // namespace
 
-Relay::Relay(std::shared_ptr<EventQueue> queue, RunState state, std::vector<Subscriber> subscribers, caf::actor log, caf::actor checkpoints,
-             std::shared_ptr<LogCredit> credit, std::shared_ptr<RunFailure> failure, Options options)
+Relay::Relay(std::shared_ptr<EventQueue> queue, RunState state, std::vector<Subscriber> subscribers, caf::actor log,
+             caf::actor checkpoints, std::shared_ptr<LogCredit> credit, std::shared_ptr<RunFailure> failure,
+             Options options)
     : queue_(std::move(queue)),
       state_(std::move(state)),
       subscribers_(std::move(subscribers)),
@@ -189,7 +190,8 @@ void Relay::hand_to(Subscriber& subscriber, const DeliveryBatch& batch) {
     return;
   }
   const auto& observes = subscriber.info.observes;
-  const auto events = std::count_if(batch->begin(), batch->end(), [&](const Delivery& d) { return observes[d.event->body_case()]; });
+  const auto events =
+      std::count_if(batch->begin(), batch->end(), [&](const Delivery& d) { return observes[d.event->body_case()]; });
   if (events == 0) {
     return;
   }
@@ -204,7 +206,8 @@ void Relay::hand_to(Subscriber& subscriber, const DeliveryBatch& batch) {
       lane.detach();
       auto event = std::make_shared<Event>();
       event->mutable_callback_detached()->set_state_key(subscriber.info.state_key);
-      event->mutable_callback_detached()->set_reason("its lane was full for " + std::to_string(options_.full_lane_patience.count()) +
+      event->mutable_callback_detached()->set_reason("its lane was full for " +
+                                                     std::to_string(options_.full_lane_patience.count()) +
                                                      " s: its hooks do not keep up");
       own_events_.push_back(std::move(event));
       return;

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <caf/actor.hpp>
 #include <atomic>
+#include <caf/actor.hpp>
 #include <chrono>
 #include <future>
 #include <memory>
@@ -53,8 +53,8 @@ struct RunStateRequest : RelayRequest {
   std::shared_ptr<std::promise<RunState>> state;
 };
 
-/// The trainer actor's work: gives every recorded event its seq, folds the run's state, and hands events on to the log and to the
-/// callbacks, in batches. Runs on a thread of its own until its queue is closed.
+/// The trainer actor's work: gives every recorded event its seq, folds the run's state, and hands events on to the log
+/// and to the callbacks, in batches. Runs on a thread of its own until its queue is closed.
 class Relay {
  public:
   struct Options {
@@ -64,8 +64,9 @@ class Relay {
   };
 
   /// `state` is what the log holds so far. `log` may be invalid: then nothing is logged.
-  Relay(std::shared_ptr<EventQueue> queue, RunState state, std::vector<Subscriber> subscribers, caf::actor log, caf::actor checkpoints,
-        std::shared_ptr<LogCredit> credit, std::shared_ptr<RunFailure> failure, Options options);
+  Relay(std::shared_ptr<EventQueue> queue, RunState state, std::vector<Subscriber> subscribers, caf::actor log,
+        caf::actor checkpoints, std::shared_ptr<LogCredit> credit, std::shared_ptr<RunFailure> failure,
+        Options options);
 
   void run();
 
@@ -90,10 +91,10 @@ class Relay {
   std::shared_ptr<RunFailure> failure_;
   Options options_;
 
-  EventTypeSet taken_;              // By any callback.
-  EventTypeSet taken_with_state_;   // By a hook that takes the RunState.
+  EventTypeSet taken_;             // By any callback.
+  EventTypeSet taken_with_state_;  // By a hook that takes the RunState.
   bool announced_ = false;
-  uint64_t elapsed_us_ = 0;         // Of the last event of the loop.
+  uint64_t elapsed_us_ = 0;  // Of the last event of the loop.
   EventPtr last_event_;
   std::shared_ptr<const RunState> last_snapshot_;
   std::vector<EventPtr> to_log_;

@@ -8,11 +8,12 @@
 
 namespace troupe {
 
-/// The trainer actor: a thread that relays, see Relay. It waits on its queue rather than its mailbox, since the training thread must
-/// not pay for waking it.
+/// The trainer actor: a thread that relays, see Relay. It waits on its queue rather than its mailbox, since the
+/// training thread must not pay for waking it.
 class RelayActor : public caf::blocking_actor {
  public:
-  RelayActor(caf::actor_config& config, std::shared_ptr<Relay> relay) : caf::blocking_actor(config), relay_(std::move(relay)) {}
+  RelayActor(caf::actor_config& config, std::shared_ptr<Relay> relay)
+      : caf::blocking_actor(config), relay_(std::move(relay)) {}
 
   void act() override {
     pthread_setname_np(pthread_self(), "troupe-relay");

@@ -26,7 +26,8 @@ std::string host_name() {
   return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown";
 }
 
-void compare(const std::string& what, const std::string& before, const std::string& now, std::vector<std::string>& differences) {
+void compare(const std::string& what, const std::string& before, const std::string& now,
+             std::vector<std::string>& differences) {
   if (before != now) {
     differences.push_back(what + ": " + before + " before, " + now + " now");
   }
@@ -52,7 +53,8 @@ std::vector<std::string> environment_differences(const v1::Environment& before, 
   compare("LibTorch", before.libtorch_version(), now.libtorch_version(), differences);
   compare("BLAS", before.blas(), now.blas(), differences);
   compare("CPU capability", before.cpu_capability(), now.cpu_capability(), differences);
-  compare("intra-op threads", std::to_string(before.intra_op_threads()), std::to_string(now.intra_op_threads()), differences);
+  compare("intra-op threads", std::to_string(before.intra_op_threads()), std::to_string(now.intra_op_threads()),
+          differences);
   compare("world size", std::to_string(before.world_size()), std::to_string(now.world_size()), differences);
   return differences;
 }

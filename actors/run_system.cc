@@ -106,11 +106,11 @@ RunSystem::RunSystem(RunSystemConfig config)
     caf::anon_send(log, FlushLog{true, std::move(done)});
     durable.get();
   };
-  checkpoints_ =
-      system_->spawn<Named<CheckpointActor>, caf::detached>("troupe-ckpt", std::move(config.checkpoints), queue_, slots_);
+  checkpoints_ = system_->spawn<Named<CheckpointActor>, caf::detached>("troupe-ckpt", std::move(config.checkpoints),
+                                                                       queue_, slots_);
   spawn_callbacks(config.callbacks);
-  auto relay = std::make_shared<Relay>(queue_, std::move(config.state), subscribers_, log_, checkpoints_, std::move(credit), failure_,
-                                       Relay::Options());
+  auto relay = std::make_shared<Relay>(queue_, std::move(config.state), subscribers_, log_, checkpoints_,
+                                       std::move(credit), failure_, Relay::Options());
   relay_ = system_->spawn<RelayActor, caf::detached>(std::move(relay));
   for (const auto& actor : {log_, checkpoints_, relay_}) {
     caf_config_->ended.watch(actor);
@@ -199,7 +199,8 @@ Round RunSystem::ask(std::shared_ptr<Event> event) {
   if (!missing.empty()) {
     unresponsive_.insert(missing.begin(), missing.end());
     throw CallbackError("callback " + join(missing) + " did not answer " + name + " within " +
-                        std::to_string(controller_deadline_.count() / 1000) + " s (trainer option controller_deadline_s)");
+                        std::to_string(controller_deadline_.count() / 1000) +
+                        " s (trainer option controller_deadline_s)");
   }
   Round result;
   result.seq = seq->load();
@@ -317,7 +318,8 @@ void RunSystem::stop_actors() {
   log_ = checkpoints_ = relay_ = nullptr;
   constexpr std::chrono::seconds kPatience{2};
   if (!caf_config_->ended.wait_for_all(kPatience)) {
-    // A hook hangs and cannot be interrupted. Its thread keeps what it may still touch; the program goes on, and ends, without it.
+    // A hook hangs and cannot be interrupted. Its thread keeps what it may still touch; the program goes on, and ends,
+    // without it.
     std::cerr << "troupe: warning: a callback's hook still hangs; its thread is left behind\n";
     (void)system_.release();
     (void)caf_config_.release();

@@ -18,14 +18,14 @@ namespace troupe {
 struct RunSystemConfig {
   std::vector<std::shared_ptr<Callback>> callbacks;  ///< With their state loaded.
   std::shared_ptr<EventLogWriter> log;
-  RunState state;                       ///< What the log holds so far, as far as this run takes it up.
-  CheckpointContext checkpoints;        ///< make_log_durable is filled in here.
+  RunState state;                 ///< What the log holds so far, as far as this run takes it up.
+  CheckpointContext checkpoints;  ///< make_log_durable is filled in here.
   std::chrono::milliseconds controller_deadline{60000};
   std::chrono::milliseconds drain_deadline{30000};
 };
 
-/// The actors of one run, and the loop's way to them: relay, event log, checkpoints, one actor per callback. Made before the loop
-/// starts and finished after it; all calls come from the loop's thread.
+/// The actors of one run, and the loop's way to them: relay, event log, checkpoints, one actor per callback. Made
+/// before the loop starts and finished after it; all calls come from the loop's thread.
 ///
 /// Threads: "troupe-relay", "troupe-log" and "troupe-ckpt", one per controller, and two that the observers share.
 class RunSystem : public EventSink {
@@ -42,8 +42,9 @@ class RunSystem : public EventSink {
   void flush() override { flush_log(/*durable=*/false); }
   int pending_signal() const override;
 
-  /// Ends the run: waits for the checkpoints, drains the callbacks up to the deadline, writes RunEnded and makes the log durable.
-  /// Returns the state after RunEnded. Throws IoError when the log could not be written; the actors are gone all the same.
+  /// Ends the run: waits for the checkpoints, drains the callbacks up to the deadline, writes RunEnded and makes the
+  /// log durable. Returns the state after RunEnded. Throws IoError when the log could not be written; the actors are
+  /// gone all the same.
   RunState finish(v1::RunStatus status, const std::string& reason);
 
  private:

@@ -4,8 +4,9 @@
 
 namespace troupe {
 
-/// While it lives, SIGINT and SIGTERM ask the run to end at its next batch boundary; a second one ends the process at once, with
-/// status 128 + its number. One at a time in a process; the handlers that were there before come back afterwards.
+/// While it lives, SIGINT and SIGTERM ask the run to end at its next batch boundary; a second one ends the process at
+/// once, with status 128 + its number. One at a time in a process; the handlers that were there before come back
+/// afterwards.
 class SignalGuard {
  public:
   /// With `active` false it does nothing.

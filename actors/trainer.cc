@@ -41,7 +41,8 @@ std::chrono::milliseconds to_milliseconds(double seconds) {
 }
 
 bool has_type(const Callbacks& callbacks, const std::string& type) {
-  return std::any_of(callbacks.begin(), callbacks.end(), [&](const auto& callback) { return callback->info().type == type; });
+  return std::any_of(callbacks.begin(), callbacks.end(),
+                     [&](const auto& callback) { return callback->info().type == type; });
 }
 
 /// Adds what Lightning's Trainer adds by itself.
@@ -50,7 +51,8 @@ void add_default(Callbacks& callbacks, bool enabled, const char* option) {
   const std::string type = readable_type_name(typeid(T));
   const bool present = has_type(callbacks, type);
   if (present && !enabled) {
-    throw ConfigError("trainer: '" + std::string(option) + "' is false, but there is a " + type + " among the callbacks");
+    throw ConfigError("trainer: '" + std::string(option) + "' is false, but there is a " + type +
+                      " among the callbacks");
   }
   if (!present && enabled) {
     callbacks.push_back(make_callback(std::make_shared<T>()));
@@ -59,10 +61,12 @@ void add_default(Callbacks& callbacks, bool enabled, const char* option) {
 
 void load_states(const Callbacks& callbacks, const std::vector<v1::CallbackState>& states) {
   for (const auto& state : states) {
-    const auto found = std::find_if(callbacks.begin(), callbacks.end(),
-                                    [&](const auto& callback) { return callback->info().state_key == state.state_key(); });
+    const auto found = std::find_if(callbacks.begin(), callbacks.end(), [&](const auto& callback) {
+      return callback->info().state_key == state.state_key();
+    });
     if (found == callbacks.end()) {
-      std::cerr << "troupe: warning: the checkpoint holds the state of " + state.state_key() + ", which is not among the callbacks\n";
+      std::cerr << "troupe: warning: the checkpoint holds the state of " + state.state_key() +
+                       ", which is not among the callbacks\n";
     } else {
       (*found)->load_state_dict(StateDict(state.state()));
     }
@@ -85,8 +89,10 @@ class CallGuard {
  public:
   explicit CallGuard(std::atomic<bool>& running) : running_(running) {
     if (running_.exchange(true)) {
-      throw ConfigError("Trainer: a call is running already; fit, validate, test and predict cannot be called from a hook or twice at "
-                        "a time");
+      throw ConfigError(
+          "Trainer: a call is running already; fit, validate, test and predict cannot be called from a hook or twice "
+          "at "
+          "a time");
     }
   }
   ~CallGuard() { running_ = false; }
@@ -176,19 +182,23 @@ std::map<std::string, StateDict> Trainer::Impl::callback_states() const {
 fs::path Trainer::Impl::fit_directory(const FoundCheckpoint* resumed) const {
   if (resumed != nullptr) {
     if (resumed->run_directory.empty()) {
-      throw ConfigError("resume: " + resumed->file.string() + " does not lie in the checkpoints folder of a run; a run goes on in its "
+      throw ConfigError("resume: " + resumed->file.string() +
+                        " does not lie in the checkpoints folder of a run; a run goes on in its "
                         "own directory");
     }
-    if (!options_.run_dir.empty() && fs::weakly_canonical(options_.run_dir) != fs::weakly_canonical(resumed->run_directory)) {
-      throw ConfigError("resume: the checkpoint belongs to run " + resumed->run_directory.string() + ", not to run_dir " +
-                        options_.run_dir + "; leave run_dir out");
+    if (!options_.run_dir.empty() &&
+        fs::weakly_canonical(options_.run_dir) != fs::weakly_canonical(resumed->run_directory)) {
+      throw ConfigError("resume: the checkpoint belongs to run " + resumed->run_directory.string() +
+                        ", not to run_dir " + options_.run_dir + "; leave run_dir out");
     }
     return resumed->run_directory;
   }
-  const fs::path directory = options_.run_dir.empty() ? RunDirectory::default_path(options_.default_root_dir, options_.name)
-                                                      : fs::path(options_.run_dir);
+  const fs::path directory = options_.run_dir.empty()
+                                 ? RunDirectory::default_path(options_.default_root_dir, options_.name)
+                                 : fs::path(options_.run_dir);
   if (has_run(directory)) {
-    throw ConfigError("run directory " + directory.string() + " holds a run already: resume it ('last'), or choose another one");
+    throw ConfigError("run directory " + directory.string() +
+                      " holds a run already: resume it ('last'), or choose another one");
   }
   return directory;
 }
@@ -236,16 +246,19 @@ RunResumed Trainer::Impl::run_resumed(const FoundCheckpoint& found, const EventL
   resumed.set_config_json(config_json());
   *resumed.mutable_environment() = current_environment();
   for (const auto& difference : environment_differences(header.environment(), resumed.environment())) {
-    std::cerr << "troupe: warning: the run goes on in another environment, so it may differ in its last bits: " + difference + "\n";
+    std::cerr << "troupe: warning: the run goes on in another environment, so it may differ in its last bits: " +
+                     difference + "\n";
     resumed.add_environment_differences(difference);
   }
   *resumed.mutable_fit() = loop.facts();
   resumed.mutable_fit()->clear_modules();
-  *resumed.mutable_fit()->mutable_param_groups() = found.data.run_state.fit().param_groups();  // As they were at the start.
+  *resumed.mutable_fit()->mutable_param_groups() =
+      found.data.run_state.fit().param_groups();  // As they were at the start.
   return resumed;
 }
 
-RunSystemConfig Trainer::Impl::system_config(const RunDirectory& directory, const std::string& run_id, Callbacks callbacks) const {
+RunSystemConfig Trainer::Impl::system_config(const RunDirectory& directory, const std::string& run_id,
+                                             Callbacks callbacks) const {
   RunSystemConfig config;
   config.callbacks = std::move(callbacks);
   config.checkpoints.run_directory = directory.root();
@@ -349,9 +362,13 @@ RunResult Trainer::Impl::evaluate(Stage stage, Module& module, DataModule& data,
   auto loader = validates ? data.val_dataloader() : tests ? data.test_dataloader() : data.predict_dataloader();
   if (!loader) {
     throw ConfigError(std::string(stage_name(stage)) + ": the data module has no " +
-                      (validates ? "val_dataloader" : tests ? "test_dataloader" : "predict_dataloader"));
+                      (validates ? "val_dataloader"
+                       : tests   ? "test_dataloader"
+                                 : "predict_dataloader"));
   }
-  const auto& limit = validates ? options_.limit_val_batches : tests ? options_.limit_test_batches : options_.limit_predict_batches;
+  const auto& limit = validates ? options_.limit_val_batches
+                      : tests   ? options_.limit_test_batches
+                                : options_.limit_predict_batches;
   if (found) {
     restore_module(module, to_snapshot(found->data).tensors);
   }
@@ -371,9 +388,11 @@ RunResult Trainer::Impl::evaluate(Stage stage, Module& module, DataModule& data,
   EvaluationResult evaluation;
   RunResult result = run(system, directory.root(), [&]() -> RunOutcome {
     try {
-      evaluation = run_evaluation(stage, module, *loader, limit.of(loader->batches()), system, run_started(stage, run_id));
+      evaluation =
+          run_evaluation(stage, module, *loader, limit.of(loader->batches()), system, run_started(stage, run_id));
     } catch (const Interrupted& interrupted) {
-      return {v1::RUN_STATUS_INTERRUPTED, "interrupted by " + signal_name(interrupted.signal), {}, {}, interrupted.signal};
+      return {
+          v1::RUN_STATUS_INTERRUPTED, "interrupted by " + signal_name(interrupted.signal), {}, {}, interrupted.signal};
     }
     return {v1::RUN_STATUS_FINISHED, "all batches done", {}, {}, 0};
   });

@@ -40,11 +40,12 @@ class CallbackHandle {
   std::shared_ptr<T> callback_;
 };
 
-/// Trains, validates, tests and predicts. Every call is a run with its own event log. The loop runs on the calling thread; callbacks
-/// live in actors and cannot disturb it (docs/architecture.md). One call at a time.
+/// Trains, validates, tests and predicts. Every call is a run with its own event log. The loop runs on the calling
+/// thread; callbacks live in actors and cannot disturb it (docs/architecture.md). One call at a time.
 ///
-/// Every call throws ConfigError (options, callbacks, data), MismatchError (a checkpoint of another model), CorruptionError (a damaged
-/// file), IoError (log or data cannot be written or read), CallbackError (a controller failed), and whatever the module throws.
+/// Every call throws ConfigError (options, callbacks, data), MismatchError (a checkpoint of another model),
+/// CorruptionError (a damaged file), IoError (log or data cannot be written or read), CallbackError (a controller
+/// failed), and whatever the module throws.
 class Trainer {
  public:
   /// Throws ConfigError when the options make no sense.
@@ -53,8 +54,8 @@ class Trainer {
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
-  /// Adds a callback: any class with hooks (runtime/callback.h). Order does not matter. `name` is the state key of a class that has no
-  /// state_key().
+  /// Adds a callback: any class with hooks (runtime/callback.h). Order does not matter. `name` is the state key of a
+  /// class that has no state_key().
   template <class T>
   CallbackHandle<T> add(T callback, std::string name = {}) {
     auto shared = std::make_shared<T>(std::move(callback));
@@ -70,18 +71,20 @@ class Trainer {
   /// Adds a callback whose class is erased already. Throws ConfigError for a second one with the same state key.
   void add_callback(std::unique_ptr<Callback> callback);
 
-  /// Trains. `resume`: empty for a new run; else a checkpoint file, a run directory (its newest checkpoint), "last" or "best" (of the
-  /// run in options.run_dir, or of the newest run under default_root_dir/name): then the run goes on in its own directory, from
-  /// there, bit for bit.
+  /// Trains. `resume`: empty for a new run; else a checkpoint file, a run directory (its newest checkpoint), "last" or
+  /// "best" (of the run in options.run_dir, or of the newest run under default_root_dir/name): then the run goes on in
+  /// its own directory, from there, bit for bit.
   RunResult fit(Module& module, DataModule& data, const std::string& resume = {});
-  /// Run one evaluation. `checkpoint`: empty for the module's weights as they are; else as `resume` above, taking the weights alone.
+  /// Run one evaluation. `checkpoint`: empty for the module's weights as they are; else as `resume` above, taking the
+  /// weights alone.
   RunResult validate(Module& module, DataModule& data, const std::string& checkpoint = {});
   RunResult test(Module& module, DataModule& data, const std::string& checkpoint = {});
   /// The predictions of predict_step, one tensor per batch, on the CPU.
   std::vector<at::Tensor> predict(Module& module, DataModule& data, const std::string& checkpoint = {});
 
   const TrainerOptions& options() const;
-  /// State of every callback that has one and ran in the last call, by state key: the Trainer's own ones too. Between calls only.
+  /// State of every callback that has one and ran in the last call, by state key: the Trainer's own ones too. Between
+  /// calls only.
   std::map<std::string, StateDict> callback_states() const;
   /// What the next runs record as their configuration, as a JSON object; by default the trainer's options.
   void set_config(std::string json);

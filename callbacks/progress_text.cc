@@ -28,6 +28,9 @@ std::string format_duration(double seconds) {
   return text.data();
 }
 
+/// Events come in batches: a shorter time, in seconds, says nothing of the rate.
+constexpr double kShortestTimed = 0.02;
+
 std::string format_rate(std::optional<double> batches_per_second) {
   if (!batches_per_second) {
     return "? it/s";
@@ -40,7 +43,7 @@ std::string format_rate(std::optional<double> batches_per_second) {
 std::string format_counts(const Progress& progress, std::chrono::steady_clock::time_point now) {
   const double elapsed = std::chrono::duration<double>(now - progress.started).count();
   std::optional<double> rate;
-  if (progress.done > progress.done_before && elapsed > 0.0) {
+  if (progress.done > progress.done_before && elapsed > kShortestTimed) {
     rate = static_cast<double>(progress.done - progress.done_before) / elapsed;
   }
   std::string text = std::to_string(progress.done);

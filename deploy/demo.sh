@@ -30,5 +30,5 @@ event log       ${verified:-sound}
 try next:
   $bin/troupe log show $run_dir
   $bin/troupe state $run_dir
-  $bin/troupe replay $run_dir
+  $bin/digits fit --resume $run_dir --trainer.max_epochs 30
 SUMMARY

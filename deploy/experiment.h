@@ -26,21 +26,24 @@ class Experiment {
     std::function<nlohmann::json()> to_json;
   };
 
-  /// `name` is the program's and the runs' (runs/<name>/<run id>); `description` opens its --help. All built-in callbacks are
-  /// registered.
+  /// `name` is the program's and the runs' (runs/<name>/<run id>); `description` opens its --help. All built-in
+  /// callbacks are registered.
   Experiment(std::string name, std::string description);
 
-  TrainerOptions trainer;                                ///< The program's defaults.
-  std::function<std::shared_ptr<Module>()> module;       ///< Makes the module; called with every option set and the seed in force.
-  std::function<std::shared_ptr<DataModule>()> data;     ///< Makes the data module; the same.
-  CallbackRegistry registry;                             ///< Register the program's own callbacks here.
+  TrainerOptions trainer;  ///< The program's defaults.
+  std::function<std::shared_ptr<Module>()>
+      module;  ///< Makes the module; called with every option set and the seed in force.
+  std::function<std::shared_ptr<DataModule>()> data;  ///< Makes the data module; the same.
+  CallbackRegistry registry;                          ///< Register the program's own callbacks here.
 
-  /// Adds options of the program's own; `options` must outlive run() and has its final values when `module` and `data` are called.
+  /// Adds options of the program's own; `options` must outlive run() and has its final values when `module` and `data`
+  /// are called.
   template <DescribedOptions Options>
   void add_options(std::string prefix, Options& options) {
-    groups_.push_back({prefix, option_infos<Options>(), [prefix, &options](const auto& json) { read_options(prefix, options, json); },
-                       [&options](const auto& owner, const auto& name, const auto& text) { set_option(owner, options, name, text); },
-                       [prefix, &options] { check_options(prefix, options); }, [&options] { return options_to_json(options); }});
+    groups_.push_back(
+        {prefix, option_infos<Options>(), [prefix, &options](const auto& json) { read_options(prefix, options, json); },
+         [&options](const auto& owner, const auto& name, const auto& text) { set_option(owner, options, name, text); },
+         [prefix, &options] { check_options(prefix, options); }, [&options] { return options_to_json(options); }});
   }
 
   /// Adds a callback that runs unless --callbacks or the configuration file name others. `type` must be registered.

@@ -45,10 +45,13 @@ class Command {
  public:
   Command(CLI::App& app, Experiment& experiment, const std::string& name, const std::string& help)
       : experiment_(experiment), name_(name), app_(*app.add_subcommand(name, help)) {
-    app_.add_option("--config", config_file_, "JSON file with the sections that `config` prints; flags win over it")->type_name("FILE");
-    app_.add_option("--callbacks", callbacks_file_, "JSON file with an array of callbacks, instead of the program's own")
+    app_.add_option("--config", config_file_, "JSON file with the sections that `config` prints; flags win over it")
         ->type_name("FILE");
-    app_.add_option("--run-dir", run_dir_, "run directory; default: <default_root_dir>/<name>/<run id>")->type_name("DIR");
+    app_.add_option("--callbacks", callbacks_file_,
+                    "JSON file with an array of callbacks, instead of the program's own")
+        ->type_name("FILE");
+    app_.add_option("--run-dir", run_dir_, "run directory; default: <default_root_dir>/<name>/<run id>")
+        ->type_name("DIR");
     if (name != "config") {
       app_.add_option("--resume", resume_, resume_help())->type_name("RUN|FILE|last|best");
     }
@@ -103,8 +106,10 @@ class Command {
 
  private:
   std::string resume_help() const {
-    return name_ == "fit" ? "go on with a run, from its newest checkpoint, a given one or its best; its options are kept but for flags"
-                          : "take the weights of a checkpoint; best and last are those of --run-dir or of the newest run";
+    return name_ == "fit"
+               ? "go on with a run, from its newest checkpoint, a given one or its best; its options are kept but for "
+                 "flags"
+               : "take the weights of a checkpoint; best and last are those of --run-dir or of the newest run";
   }
 
   void apply_flags() {
@@ -223,7 +228,8 @@ std::string one_line_error() {
 
 }  // namespace
 
-Experiment::Experiment(std::string name, std::string description) : name_(std::move(name)), description_(std::move(description)) {
+Experiment::Experiment(std::string name, std::string description)
+    : name_(std::move(name)), description_(std::move(description)) {
   register_builtin_callbacks(registry);
 }
 
@@ -233,9 +239,10 @@ int run(int argc, char** argv, Experiment& experiment) {
     CLI::App app(experiment.description(), experiment.name());
     app.set_version_flag("--version", std::string(kVersion));
     app.require_subcommand(1);
-    app.footer("Examples:\n  " + experiment.name() + " fit --trainer.max_epochs 3 --run-dir runs/first\n  " + experiment.name() +
-               " fit --resume runs/first\n  " + experiment.name() + " test --run-dir runs/first --resume best\n  " +
-               experiment.name() + " config > config.json\n\n" + experiment.name() + " COMMAND --help lists every option.");
+    app.footer("Examples:\n  " + experiment.name() + " fit --trainer.max_epochs 3 --run-dir runs/first\n  " +
+               experiment.name() + " fit --resume runs/first\n  " + experiment.name() +
+               " test --run-dir runs/first --resume best\n  " + experiment.name() + " config > config.json\n\n" +
+               experiment.name() + " COMMAND --help lists every option.");
     std::vector<std::unique_ptr<Command>> commands;
     const auto add = [&](const char* name, const char* help) {
       commands.push_back(std::make_unique<Command>(app, experiment, name, help));

@@ -6,8 +6,8 @@
 
 namespace troupe {
 
-/// The user's data: gives the loader of each stage. A stage without a loader (nullptr) is left out of a fit, and is an error where it
-/// was asked for by name. Called on the thread that called the Trainer.
+/// The user's data: gives the loader of each stage. A stage without a loader (nullptr) is left out of a fit, and is an
+/// error where it was asked for by name. Called on the thread that called the Trainer.
 class DataModule {
  public:
   virtual ~DataModule() = default;

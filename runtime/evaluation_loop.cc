@@ -52,7 +52,9 @@ struct PredictStage {
   static void on_epoch_start(Module& /*module*/) {}
   static void on_epoch_end(Module& /*module*/) {}
   static void on_end(Module& module) { module.on_predict_end(); }
-  static at::Tensor step(Module& module, const Batch& batch, int64_t index) { return module.predict_step(batch, index); }
+  static at::Tensor step(Module& module, const Batch& batch, int64_t index) {
+    return module.predict_step(batch, index);
+  }
 };
 
 template <class Body>
@@ -65,7 +67,9 @@ void set_metrics(Body& body, const google::protobuf::RepeatedPtrField<Metric>& m
 /// Eval mode and no gradients, as long as it lives.
 class EvalMode {
  public:
-  explicit EvalMode(torch::nn::Module& module) : module_(module), names_(modules_in_eval_mode(module)) { module.eval(); }
+  explicit EvalMode(torch::nn::Module& module) : module_(module), names_(modules_in_eval_mode(module)) {
+    module.eval();
+  }
   ~EvalMode() { set_modules_in_eval_mode(module_, names_); }
   EvalMode(const EvalMode&) = delete;
   EvalMode& operator=(const EvalMode&) = delete;
@@ -93,7 +97,9 @@ std::vector<std::string> modules_in_eval_mode(const torch::nn::Module& module) {
 
 void set_modules_in_eval_mode(torch::nn::Module& module, const std::vector<std::string>& names) {
   module.train();
-  const auto evaluates = [&](const std::string& name) { return std::find(names.begin(), names.end(), name) != names.end(); };
+  const auto evaluates = [&](const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
   // train(bool) goes down to all children, so parents come first: a child's own mode is set after its parent's.
   if (evaluates("")) {
     module.train(false);

@@ -19,12 +19,14 @@ struct EvaluationResult {
   std::vector<at::Tensor> predictions;                  ///< On the CPU, one per batch; of predict only.
 };
 
-/// Runs the batches of one evaluation stage, in eval mode and without gradients; every submodule's mode is put back afterwards.
-/// Also the validation inside a fit and its sanity check, which can be left and taken up again between two batches.
+/// Runs the batches of one evaluation stage, in eval mode and without gradients; every submodule's mode is put back
+/// afterwards. Also the validation inside a fit and its sanity check, which can be left and taken up again between two
+/// batches.
 class EvaluationLoop {
  public:
   /// `stage`: STAGE_VALIDATE, STAGE_SANITY_CHECK, STAGE_TEST or STAGE_PREDICT. Everything must outlive the loop.
-  EvaluationLoop(Stage stage, Module& module, EventEmitter& emitter) : stage_(stage), module_(module), emitter_(emitter) {}
+  EvaluationLoop(Stage stage, Module& module, EventEmitter& emitter)
+      : stage_(stage), module_(module), emitter_(emitter) {}
 
   /// Called after each batch, when its events are out; may throw to leave.
   std::function<void()> on_batch_boundary;

@@ -10,7 +10,8 @@
 
 namespace troupe {
 
-/// Builds the loop's events: position and elapsed time are filled in here, the seq by the receiver. Used from the loop's thread only.
+/// Builds the loop's events: position and elapsed time are filled in here, the seq by the receiver. Used from the
+/// loop's thread only.
 class EventEmitter {
  public:
   /// `elapsed_us` is what the run had run in earlier incarnations.

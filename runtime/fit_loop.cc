@@ -30,10 +30,12 @@ RunOutcome FitLoop::run(EventSink& sink, RunOpening opening, uint64_t elapsed_us
   context_.emplace(module_);
   set_position(v1::STAGE_FIT);
   try {
-    const std::string checkpoint = std::holds_alternative<RunResumed>(opening) ? std::get<RunResumed>(opening).checkpoint() : "";
+    const std::string checkpoint =
+        std::holds_alternative<RunResumed>(opening) ? std::get<RunResumed>(opening).checkpoint() : "";
     run_framed(*emitter_, v1::STAGE_FIT, std::move(opening), [&] { fit(checkpoint); });
   } catch (const Interrupted& interrupted) {
-    return {v1::RUN_STATUS_INTERRUPTED, "interrupted by " + signal_name(interrupted.signal), {}, {}, interrupted.signal};
+    return {
+        v1::RUN_STATUS_INTERRUPTED, "interrupted by " + signal_name(interrupted.signal), {}, {}, interrupted.signal};
   }
   return outcome();
 }
@@ -138,12 +140,10 @@ void FitLoop::end_epoch() {
   module_.on_train_epoch_end();
   context_->leave();
   TrainEpochEnded ended;
-  const auto& log_rates = loop().log_learning_rates();
-  const bool per_epoch = log_rates.interval() == v1::LogLearningRates::INTERVAL_EPOCH ||
-                         (log_rates.interval() == v1::LogLearningRates::INTERVAL_UNSPECIFIED && !training_.schedules_per_step());
   training_.epoch_metrics().take_epoch(ended.mutable_metrics());
-  if (log_rates.on() && per_epoch) {
-    log_learning_rates(ended.mutable_metrics(), {loop().epoch_learning_rates().begin(), loop().epoch_learning_rates().end()});
+  if (logs_learning_rates(/*per_step=*/false)) {
+    log_learning_rates(ended.mutable_metrics(),
+                       {loop().epoch_learning_rates().begin(), loop().epoch_learning_rates().end()});
   }
   loop().set_epochs_completed(loop().epoch() + 1);
   loop().set_phase(LoopState::PHASE_EPOCH_ENDED);
@@ -173,7 +173,7 @@ void FitLoop::train_batch() {
   loop().set_accumulated_batches(steps ? 0 : loop().accumulated_batches() + 1);
   loop().set_batches_done(static_cast<uint64_t>(index) + 1);
   loop().set_total_batches(loop().total_batches() + 1);
-  const std::vector<double> rates = loop().log_learning_rates().on() ? training_.learning_rates() : std::vector<double>();
+  const auto rates = logs_learning_rates(/*per_step=*/true) ? training_.learning_rates() : std::vector<double>();
   if (steps) {
     optimizer_step();
   }
@@ -183,20 +183,7 @@ void FitLoop::train_batch() {
   module_.on_train_batch_end(batch, index);
   context_->leave();
   loop().set_phase(LoopState::PHASE_BATCH_ENDED);
-
-  auto event = emitter_->make<TrainBatchEnded>();
-  auto* ended = event->mutable_train_batch_ended();
-  training_.epoch_metrics().take_step(ended->mutable_metrics());
-  ended->set_samples(static_cast<uint32_t>(batch.size()));
-  const auto& log_rates = loop().log_learning_rates();
-  const bool per_step = log_rates.interval() == v1::LogLearningRates::INTERVAL_STEP ||
-                        (log_rates.interval() == v1::LogLearningRates::INTERVAL_UNSPECIFIED && training_.schedules_per_step());
-  if (log_rates.on() && per_step && steps && options_.log_every_n_steps > 0 &&
-      loop().global_step() % static_cast<uint64_t>(options_.log_every_n_steps) == 0) {
-    log_learning_rates(ended->mutable_metrics(), rates);
-  }
-  training_.add_changed_learning_rates(ended->mutable_learning_rates());
-  emitter_->publish(std::move(event));
+  publish_batch_ended(batch, steps, rates);
 }
 
 void FitLoop::backward(const at::Tensor& loss) {
@@ -261,7 +248,8 @@ bool FitLoop::stop_allowed() const {
 }
 
 bool FitLoop::done() const {
-  const bool between_epochs = loop().phase() == LoopState::PHASE_EPOCH_START || loop().phase() == LoopState::PHASE_EPOCH_ENDED ||
+  const bool between_epochs = loop().phase() == LoopState::PHASE_EPOCH_START ||
+                              loop().phase() == LoopState::PHASE_EPOCH_ENDED ||
                               loop().phase() == LoopState::PHASE_TRAIN_ENDED;
   return between_epochs && (limits_.train_batches == 0 || reached_max_steps() || reached_max_epochs() || stopping());
 }

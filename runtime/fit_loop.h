@@ -17,18 +17,20 @@ namespace troupe {
 /// How a run ended.
 struct RunOutcome {
   v1::RunStatus status = v1::RUN_STATUS_FINISHED;
-  std::string reason;        ///< One line: the limit, the votes or the signal.
-  std::string stopped_by;    ///< State key of the callback whose vote stopped it; empty otherwise.
-  std::string stop_reason;   ///< That vote's reason.
-  int signal = 0;            ///< What interrupted it; 0 otherwise.
+  std::string reason;       ///< One line: the limit, the votes or the signal.
+  std::string stopped_by;   ///< State key of the callback whose vote stopped it; empty otherwise.
+  std::string stop_reason;  ///< That vote's reason.
+  int signal = 0;           ///< What interrupted it; 0 otherwise.
 };
 
-/// The training loop: epochs, batches, validation, as Lightning's. It runs on the thread that calls run() and speaks to everything
-/// else through an EventSink, so it is tested without actors. docs/events.md has it as pseudocode with every event in place.
+/// The training loop: epochs, batches, validation, as Lightning's. It runs on the thread that calls run() and speaks to
+/// everything else through an EventSink, so it is tested without actors. docs/events.md has it as pseudocode with every
+/// event in place.
 class FitLoop {
  public:
   /// Configures the optimizer. `validation` may be null. Everything must outlive the loop. Throws ConfigError.
-  FitLoop(Module& module, std::shared_ptr<DataLoader> train, std::shared_ptr<DataLoader> validation, const TrainerOptions& options);
+  FitLoop(Module& module, std::shared_ptr<DataLoader> train, std::shared_ptr<DataLoader> validation,
+          const TrainerOptions& options);
 
   /// Takes the run up where `snapshot` left it. Throws MismatchError.
   void restore(const Snapshot& snapshot);
@@ -36,7 +38,8 @@ class FitLoop {
   /// The facts of this fit: what FitStarted holds.
   v1::FitStarted facts();
 
-  /// Runs to the end. `elapsed_us`: what the run had run before. Throws what the module, the data, the sink or a controller threw.
+  /// Runs to the end. `elapsed_us`: what the run had run before. Throws what the module, the data, the sink or a
+  /// controller threw.
   RunOutcome run(EventSink& sink, RunOpening opening, uint64_t elapsed_us = 0);
 
   Training& training() { return training_; }
@@ -72,6 +75,10 @@ class FitLoop {
   std::string refusal(const Decision& decision, EventType about);
   void carry_out(const Decision& decision);
   void take_checkpoint(const v1::SaveCheckpoint& what, const std::string& from);
+  /// `rates_used`: what the step was made with, if learning rates are logged per step.
+  void publish_batch_ended(const Batch& batch, bool stepped, const std::vector<double>& rates_used);
+  /// Whether LogLearningRates asked for rates at steps, or else at the ends of epochs.
+  bool logs_learning_rates(bool per_step) const;
   /// Adds the learning rates to `metrics`, where LogLearningRates asked for them.
   void log_learning_rates(google::protobuf::RepeatedPtrField<Metric>* metrics, const std::vector<double>& rates);
 

@@ -1,7 +1,6 @@
 // The loop's side of events and commands: facts out, decisions and inputs in. The loop itself is fit_loop.cc.
 #include <torch/torch.h>
 
-
 #include "runtime/error.h"
 #include "runtime/fit_loop.h"
 #include "runtime/module_info.h"
@@ -170,7 +169,29 @@ void FitLoop::take_checkpoint(const v1::SaveCheckpoint& what, const std::string&
   emitter_->sink().take_checkpoint(std::move(event), std::move(snapshot), what.weights_only());
 }
 
-void FitLoop::log_learning_rates(google::protobuf::RepeatedPtrField<Metric>* metrics, const std::vector<double>& rates) {
+void FitLoop::publish_batch_ended(const Batch& batch, bool stepped, const std::vector<double>& rates_used) {
+  auto event = emitter_->make<TrainBatchEnded>();
+  auto* ended = event->mutable_train_batch_ended();
+  training_.epoch_metrics().take_step(ended->mutable_metrics());
+  ended->set_samples(static_cast<uint32_t>(batch.size()));
+  const auto every = static_cast<uint64_t>(options_.log_every_n_steps);
+  if (!rates_used.empty() && stepped && every > 0 && loop().global_step() % every == 0) {
+    log_learning_rates(ended->mutable_metrics(), rates_used);
+  }
+  training_.add_changed_learning_rates(ended->mutable_learning_rates());
+  emitter_->publish(std::move(event));
+}
+
+bool FitLoop::logs_learning_rates(bool per_step) const {
+  const auto& how = loop().log_learning_rates();
+  const bool by_schedule = how.interval() == v1::LogLearningRates::INTERVAL_UNSPECIFIED;
+  const bool logs_per_step =
+      by_schedule ? training_.schedules_per_step() : how.interval() == v1::LogLearningRates::INTERVAL_STEP;
+  return how.on() && logs_per_step == per_step;
+}
+
+void FitLoop::log_learning_rates(google::protobuf::RepeatedPtrField<Metric>* metrics,
+                                 const std::vector<double>& rates) {
   const auto add = [&](const std::string& name, double value) {
     auto* metric = metrics->Add();
     metric->set_name(name);

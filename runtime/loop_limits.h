@@ -6,7 +6,8 @@
 
 namespace troupe {
 
-/// How far a fit goes and when it validates: the trainer's options applied to the sizes of the data, by Lightning's rules.
+/// How far a fit goes and when it validates: the trainer's options applied to the sizes of the data, by Lightning's
+/// rules.
 struct LoopLimits {
   int64_t train_batches = 0;        ///< Per epoch.
   int64_t validation_batches = 0;   ///< Per validation; 0: none.
@@ -16,12 +17,13 @@ struct LoopLimits {
   int64_t validation_epochs = 1;    ///< Validate in every so-manieth epoch.
   int64_t max_epochs = -1;          ///< -1: no limit.
   int64_t min_epochs = 0;
-  int64_t max_steps = -1;           ///< Optimizer steps; -1: no limit.
+  int64_t max_steps = -1;  ///< Optimizer steps; -1: no limit.
   int64_t min_steps = 0;
   bool validates_at_epoch_end = false;  ///< Once at the end of every epoch, and at no other time.
 };
 
-/// `options` are the effective ones; `train_total`, `validation_total`: batches that the loaders have. Throws ConfigError where options and sizes do not fit.
+/// `options` are the effective ones; `train_total`, `validation_total`: batches that the loaders have. Throws
+/// ConfigError where options and sizes do not fit.
 LoopLimits loop_limits(const TrainerOptions& options, int64_t train_total, int64_t validation_total);
 
 }  // namespace troupe

@@ -17,32 +17,33 @@
 
 namespace troupe {
 
-/// How a value is logged; Lightning's names and defaults. Unset: training_step logs per step, the evaluation steps per epoch.
+/// How a value is logged; Lightning's names and defaults. Unset: training_step logs per step, the evaluation steps per
+/// epoch.
 struct LogOptions {
-  std::optional<bool> on_step;    ///< In the event of this batch.
-  std::optional<bool> on_epoch;   ///< As a mean over the epoch, weighted by samples.
-  bool prog_bar = false;          ///< Show it in progress displays.
-  int64_t batch_size = 0;         ///< Samples that the value is the mean of; 0: those of the batch.
+  std::optional<bool> on_step = std::nullopt;   ///< In the event of this batch.
+  std::optional<bool> on_epoch = std::nullopt;  ///< As a mean over the epoch, weighted by samples.
+  bool prog_bar = false;                        ///< Show it in progress displays.
+  int64_t batch_size = 0;                       ///< Samples that the value is the mean of; 0: those of the batch.
 };
 
 /// An optimizer and what happens to its learning rate.
 struct OptimizerConfig {
   enum class Interval { kStep, kEpoch };
 
-  std::shared_ptr<torch::optim::Optimizer> optimizer;
-  std::optional<LrSchedule> lr_schedule;  ///< Scales each group's rate as configured; none: it stays.
-  Interval interval = Interval::kEpoch;   ///< What the schedule counts: optimizer steps or epochs.
-  int64_t frequency = 1;                  ///< It is advanced after so many of them.
-  std::string name;                       ///< Names it in metrics ("lr-<name>"); by default its class, "Adam".
+  std::shared_ptr<torch::optim::Optimizer> optimizer = nullptr;
+  std::optional<LrSchedule> lr_schedule = std::nullopt;  ///< Scales each group's rate as configured; none: it stays.
+  Interval interval = Interval::kEpoch;                  ///< What the schedule counts: optimizer steps or epochs.
+  int64_t frequency = 1;                                 ///< It is advanced after so many of them.
+  std::string name = {};  ///< Names it in metrics ("lr-<name>"); by default its class, "Adam".
 };
 
-/// The user's research code. Its steps and hooks run on the thread that called Trainer::fit (validate, test, predict), one at a time.
-/// What a step throws ends the run and reaches the caller. At each place the module's hook runs first, then the event is emitted, so
-/// callbacks see whatever the module logged there.
+/// The user's research code. Its steps and hooks run on the thread that called Trainer::fit (validate, test, predict),
+/// one at a time. What a step throws ends the run and reaches the caller. At each place the module's hook runs first,
+/// then the event is emitted, so callbacks see whatever the module logged there.
 class Module : public torch::nn::Module {
  public:
-  /// The loss of one batch: a scalar with a graph, or an undefined tensor to skip the batch (its gradients and the step still happen
-  /// for what the accumulation window holds).
+  /// The loss of one batch: a scalar with a graph, or an undefined tensor to skip the batch (its gradients and the step
+  /// still happen for what the accumulation window holds).
   virtual at::Tensor training_step(const Batch& batch, int64_t batch_index);
   /// Logs metrics of one batch; runs in eval mode without gradients. Needed when the data has the stage's loader.
   virtual void validation_step(const Batch& batch, int64_t batch_index);

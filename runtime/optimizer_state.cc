@@ -113,12 +113,14 @@ std::map<const c10::TensorImpl*, std::string> names_of(const torch::nn::Module& 
   return names;
 }
 
-std::vector<std::string> group_names(OptimizerParamGroup& group, const std::map<const c10::TensorImpl*, std::string>& names) {
+std::vector<std::string> group_names(OptimizerParamGroup& group,
+                                     const std::map<const c10::TensorImpl*, std::string>& names) {
   std::vector<std::string> result;
   for (const auto& parameter : group.params()) {
     const auto found = names.find(parameter.unsafeGetTensorImpl());
     if (found == names.end()) {
-      throw ConfigError("the optimizer holds a parameter that is not registered with the module: a checkpoint cannot name it");
+      throw ConfigError(
+          "the optimizer holds a parameter that is not registered with the module: a checkpoint cannot name it");
     }
     result.push_back(found->second);
   }
@@ -140,8 +142,9 @@ void require_same_groups(Optimizer& optimizer, const torch::nn::Module& module, 
     const auto present = group_names(groups[i], names);
     const auto& saved = state.groups(static_cast<int>(i)).parameters();
     if (!std::equal(present.begin(), present.end(), saved.begin(), saved.end())) {
-      throw MismatchError("parameter group " + std::to_string(i) + " of the checkpoint's optimizer holds other parameters than the " +
-                          "module's: " + std::to_string(saved.size()) + " there, " + std::to_string(present.size()) + " here");
+      throw MismatchError(
+          "parameter group " + std::to_string(i) + " of the checkpoint's optimizer holds other parameters than the " +
+          "module's: " + std::to_string(saved.size()) + " there, " + std::to_string(present.size()) + " here");
     }
   }
 }
@@ -203,8 +206,9 @@ std::string optimizer_type(const Optimizer& optimizer) {
 void require_known_optimizer(const Optimizer& optimizer) {
   static const std::set<std::string> known = {"Adam", "AdamW", "SGD", "RMSprop", "Adagrad"};
   if (!known.contains(optimizer_type(optimizer))) {
-    throw ConfigError("optimizer " + optimizer_type(optimizer) +
-                      " cannot be trained: its state cannot be kept; allowed are Adam, AdamW, SGD, RMSprop and Adagrad");
+    throw ConfigError(
+        "optimizer " + optimizer_type(optimizer) +
+        " cannot be trained: its state cannot be kept; allowed are Adam, AdamW, SGD, RMSprop and Adagrad");
   }
 }
 
@@ -244,8 +248,8 @@ v1::OptimizerState capture_optimizer(Optimizer& optimizer, const torch::nn::Modu
   return result;
 }
 
-void restore_optimizer(Optimizer& optimizer, const torch::nn::Module& module, int index, const v1::OptimizerState& state,
-                       const std::vector<NamedTensor>& tensors) {
+void restore_optimizer(Optimizer& optimizer, const torch::nn::Module& module, int index,
+                       const v1::OptimizerState& state, const std::vector<NamedTensor>& tensors) {
   require_same_groups(optimizer, module, state);
   std::map<std::string, at::Tensor> parameters;
   for (const auto& parameter : module.named_parameters()) {

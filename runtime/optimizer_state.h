@@ -21,14 +21,15 @@ void require_known_optimizer(const torch::optim::Optimizer& optimizer);
 double momentum_of(torch::optim::OptimizerParamGroup& group);
 double weight_decay_of(torch::optim::OptimizerParamGroup& group);
 
-/// Copies options and state. Tensors go to `tensors` as "optimizer.<index>.<parameter>.<field>", everything else to the result, which
-/// lacks what the schedule keeps. `module` names the parameters; one that is not the module's is a ConfigError.
+/// Copies options and state. Tensors go to `tensors` as "optimizer.<index>.<parameter>.<field>", everything else to the
+/// result, which lacks what the schedule keeps. `module` names the parameters; one that is not the module's is a
+/// ConfigError.
 v1::OptimizerState capture_optimizer(torch::optim::Optimizer& optimizer, const torch::nn::Module& module, int index,
                                      std::vector<NamedTensor>& tensors);
 
-/// Puts back what capture_optimizer copied. Throws MismatchError, before anything is changed, when the optimizer is of another class
-/// or its groups hold other parameters.
-void restore_optimizer(torch::optim::Optimizer& optimizer, const torch::nn::Module& module, int index, const v1::OptimizerState& state,
-                       const std::vector<NamedTensor>& tensors);
+/// Puts back what capture_optimizer copied. Throws MismatchError, before anything is changed, when the optimizer is of
+/// another class or its groups hold other parameters.
+void restore_optimizer(torch::optim::Optimizer& optimizer, const torch::nn::Module& module, int index,
+                       const v1::OptimizerState& state, const std::vector<NamedTensor>& tensors);
 
 }  // namespace troupe

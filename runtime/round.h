@@ -8,11 +8,13 @@
 
 namespace troupe {
 
-/// Puts decisions into the order in which they are applied, whatever the order of the callbacks: by kind of command, then by sender;
-/// what one sender commands of one kind stays in its order. Checkpoints are saved after everything else, and removed last.
+/// Puts decisions into the order in which they are applied, whatever the order of the callbacks: by kind of command,
+/// then by sender; what one sender commands of one kind stays in its order. Checkpoints are saved after everything
+/// else, and removed last.
 void sort_canonically(std::vector<Decision>& decisions);
 
-/// Why each decision of a round contradicts another one, naming both senders; empty where it does not. In the order given.
+/// Why each decision of a round contradicts another one, naming both senders; empty where it does not. In the order
+/// given.
 std::vector<std::string> find_contradictions(const std::vector<Decision>& decisions);
 
 /// Name of a command's kind: "Stop", "SaveCheckpoint", ...

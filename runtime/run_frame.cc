@@ -26,8 +26,8 @@ void publish_torn_down(EventEmitter& emitter, Stage stage) {
   emitter.publish(std::move(torn_down));
 }
 
-/// Tells of the exception being handled. What fails here is dropped: the log or a controller is then what failed first, nobody is left
-/// to tell, and the first error is the one that says why.
+/// Tells of the exception being handled. What fails here is dropped: the log or a controller is then what failed first,
+/// nobody is left to tell, and the first error is the one that says why.
 void publish_exception(EventEmitter& emitter, Stage stage) {
   const ExceptionRaised raised = current_exception_raised();
   try {

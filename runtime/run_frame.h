@@ -22,8 +22,8 @@ std::string signal_name(int signal);
 /// The event that records a signal before it takes effect.
 InputRecorded input_of_signal(int signal);
 
-/// What happens around every run: the opening, SetUp, then `body`; ExceptionRaised when it throws (but not for Interrupted), and
-/// TornDown whatever happened. What `body` threw is what the caller gets.
+/// What happens around every run: the opening, SetUp, then `body`; ExceptionRaised when it throws (but not for
+/// Interrupted), and TornDown whatever happened. What `body` threw is what the caller gets.
 void run_framed(EventEmitter& emitter, Stage stage, RunOpening opening, const std::function<void()>& body);
 
 }  // namespace troupe

@@ -24,7 +24,8 @@ fs::path default_run(const std::string& resume, const TrainerOptions& options) {
 }  // namespace
 
 std::optional<fs::path> run_directory_of(const fs::path& checkpoint) {
-  for (fs::path folder = fs::absolute(checkpoint).parent_path(); folder.has_relative_path(); folder = folder.parent_path()) {
+  for (fs::path folder = fs::absolute(checkpoint).parent_path(); folder.has_relative_path();
+       folder = folder.parent_path()) {
     if (folder.filename() == "checkpoints" && has_run(folder.parent_path())) {
       return folder.parent_path();
     }
@@ -35,7 +36,8 @@ std::optional<fs::path> run_directory_of(const fs::path& checkpoint) {
 fs::path run_to_resume(const std::string& resume, const TrainerOptions& options) {
   const bool by_word = resume == "last" || resume == "best";
   if (!by_word && !fs::exists(resume)) {
-    throw ConfigError("resume '" + resume + "': no such file or folder; allowed are a checkpoint file, a run directory, 'last' and "
+    throw ConfigError("resume '" + resume +
+                      "': no such file or folder; allowed are a checkpoint file, a run directory, 'last' and "
                       "'best'");
   }
   if (!by_word && !fs::is_directory(resume)) {

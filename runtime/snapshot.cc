@@ -62,7 +62,8 @@ void require_match(const std::vector<NamedTensor>& wanted, const std::vector<Nam
     }
     const at::Tensor& tensor = *found->second;
     if (tensor.sizes() != named.tensor.sizes() || tensor.scalar_type() != named.tensor.scalar_type()) {
-      mismatched.push_back(name + " (checkpoint " + describe_tensor(tensor) + ", model " + describe_tensor(named.tensor) + ")");
+      mismatched.push_back(name + " (checkpoint " + describe_tensor(tensor) + ", model " +
+                           describe_tensor(named.tensor) + ")");
     }
     by_name.erase(found);
   }
@@ -132,7 +133,8 @@ void restore_gradients(torch::nn::Module& module, const std::vector<NamedTensor>
   for (auto& parameter : module.named_parameters()) {
     const auto* gradient = find_tensor(tensors, kGradientPrefix + parameter.key());
     parameter.value().mutable_grad() =
-        gradient == nullptr ? at::Tensor() : gradient->to(parameter.value().device(), gradient->scalar_type(), false, true);
+        gradient == nullptr ? at::Tensor()
+                            : gradient->to(parameter.value().device(), gradient->scalar_type(), false, true);
   }
 }
 

@@ -18,7 +18,8 @@ struct NamedTensor {
   at::Tensor tensor;  ///< On the CPU, contiguous, without a graph, shared with nobody who writes.
 };
 
-/// A copy of everything that the training thread owns and the future depends on. Belongs to whoever holds it; no thread changes it.
+/// A copy of everything that the training thread owns and the future depends on. Belongs to whoever holds it; no thread
+/// changes it.
 struct Snapshot {
   std::vector<NamedTensor> tensors;
   v1::TrainingState state;
@@ -38,8 +39,8 @@ void capture_module(const torch::nn::Module& module, std::vector<NamedTensor>& t
 /// Throws MismatchError, with the list of missing, unexpected and mismatched names, unless restore_module would work.
 void require_matching_module(const torch::nn::Module& module, const std::vector<NamedTensor>& tensors);
 
-/// Copies "module.<name>" into the module's parameters and buffers, in place. Throws as require_matching_module does, before anything
-/// is changed.
+/// Copies "module.<name>" into the module's parameters and buffers, in place. Throws as require_matching_module does,
+/// before anything is changed.
 void restore_module(torch::nn::Module& module, const std::vector<NamedTensor>& tensors);
 
 /// Copies the gradients of an open accumulation window as "gradient.<parameter>".

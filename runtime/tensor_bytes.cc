@@ -11,15 +11,15 @@ namespace troupe {
 namespace {
 
 constexpr std::array<std::pair<v1::DType, at::ScalarType>, 10> kTypes{{{v1::DTYPE_FLOAT32, at::kFloat},
-                                                                      {v1::DTYPE_FLOAT64, at::kDouble},
-                                                                      {v1::DTYPE_FLOAT16, at::kHalf},
-                                                                      {v1::DTYPE_BFLOAT16, at::kBFloat16},
-                                                                      {v1::DTYPE_INT64, at::kLong},
-                                                                      {v1::DTYPE_INT32, at::kInt},
-                                                                      {v1::DTYPE_INT16, at::kShort},
-                                                                      {v1::DTYPE_INT8, at::kChar},
-                                                                      {v1::DTYPE_UINT8, at::kByte},
-                                                                      {v1::DTYPE_BOOL, at::kBool}}};
+                                                                       {v1::DTYPE_FLOAT64, at::kDouble},
+                                                                       {v1::DTYPE_FLOAT16, at::kHalf},
+                                                                       {v1::DTYPE_BFLOAT16, at::kBFloat16},
+                                                                       {v1::DTYPE_INT64, at::kLong},
+                                                                       {v1::DTYPE_INT32, at::kInt},
+                                                                       {v1::DTYPE_INT16, at::kShort},
+                                                                       {v1::DTYPE_INT8, at::kChar},
+                                                                       {v1::DTYPE_UINT8, at::kByte},
+                                                                       {v1::DTYPE_BOOL, at::kBool}}};
 
 v1::DType to_dtype(const NamedTensor& named) {
   for (const auto& [dtype, scalar_type] : kTypes) {

@@ -15,11 +15,13 @@ constexpr char kRngBeforeSanityCheck[] = "rng.before_sanity_check";
 OptimizerConfig take_optimizer(Module& module) {
   auto configs = module.configure_optimizers();
   if (configs.size() != 1 || configs.front().optimizer == nullptr) {
-    throw ConfigError("configure_optimizers: gave " + std::to_string(configs.size()) + " optimizers, allowed is exactly one");
+    throw ConfigError("configure_optimizers: gave " + std::to_string(configs.size()) +
+                      " optimizers, allowed is exactly one");
   }
   require_known_optimizer(*configs.front().optimizer);
   if (configs.front().frequency < 1) {
-    throw ConfigError("configure_optimizers: frequency must be at least 1, got " + std::to_string(configs.front().frequency));
+    throw ConfigError("configure_optimizers: frequency must be at least 1, got " +
+                      std::to_string(configs.front().frequency));
   }
   if (configs.front().name.empty()) {
     configs.front().name = optimizer_type(*configs.front().optimizer);

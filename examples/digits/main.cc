@@ -16,7 +16,7 @@
 namespace {
 
 struct ModelOptions {
-  double lr = 2e-3;
+  double lr = 3e-3;
   double weight_decay = 1e-2;
   double dropout = 0.25;
 
@@ -37,7 +37,8 @@ struct DataOptions {
   void describe(troupe::OptionVisitor& visit) {
     visit("path", path, "The gzip file of digits.");
     visit("batch_size", batch_size, "Samples in a training batch.").at_least(1);
-    visit("num_workers", num_workers, "Threads that make batches; the batches are the same for any number.").at_least(0);
+    visit("num_workers", num_workers, "Threads that make batches; the batches are the same for any number.")
+        .at_least(0);
     visit("augment", augment, "Shift training images by up to a pixel.");
     visit("split_seed", split_seed, "Decides which samples train, validate and test.");
   }
@@ -91,8 +92,9 @@ class DigitsDataModule : public troupe::DataModule {
   }
 
   std::shared_ptr<troupe::DataLoader> train_dataloader() override {
-    return troupe::make_data_loader(troupe::subset(options_.augment ? augmented_ : plain_, split_.train),
-                                    {.batch_size = options_.batch_size, .shuffle = true, .num_workers = options_.num_workers, .seed = seed_});
+    return troupe::make_data_loader(
+        troupe::subset(options_.augment ? augmented_ : plain_, split_.train),
+        {.batch_size = options_.batch_size, .shuffle = true, .num_workers = options_.num_workers, .seed = seed_});
   }
   std::shared_ptr<troupe::DataLoader> val_dataloader() override { return in_order(split_.validation); }
   std::shared_ptr<troupe::DataLoader> test_dataloader() override { return in_order(split_.test); }
@@ -122,8 +124,8 @@ int main(int argc, char** argv) {
   experiment.add_options("data", data);
   experiment.module = [&] { return std::make_shared<DigitsModule>(model, *experiment.trainer.max_epochs); };
   experiment.data = [&] { return std::make_shared<DigitsDataModule>(data, experiment.trainer.seed); };
-  experiment.add_callback("ModelCheckpoint",
-                          troupe::ModelCheckpointOptions{.monitor = "val_acc", .mode = troupe::Mode::kMax, .save_last = true});
+  experiment.add_callback("ModelCheckpoint", troupe::ModelCheckpointOptions{
+                                                 .monitor = "val_acc", .mode = troupe::Mode::kMax, .save_last = true});
   experiment.add_callback("EarlyStopping", troupe::EarlyStoppingOptions{.monitor = "val_loss", .patience = 8});
   experiment.add_callback("LearningRateMonitor", troupe::LearningRateMonitorOptions{});
   experiment.add_callback("CSVLogger", troupe::CSVLoggerOptions{});

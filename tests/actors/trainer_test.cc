@@ -5,8 +5,8 @@
 
 #include <algorithm>
 #include <condition_variable>
-#include <mutex>
 #include <fstream>
+#include <mutex>
 
 #include "callbacks/early_stopping.h"
 #include "callbacks/learning_rate_monitor.h"
@@ -81,7 +81,8 @@ struct Voter {
 TEST_CASE("a fit is a log of events with seqs from 1 without gaps that verifies") {
   const TemporaryFolder folder;
   const fs::path run_dir = folder.path() / "run";
-  trained_weights(run_dir, [](Trainer& trainer) { trainer.on<TrainEpochEnded>("nobody", [](const TrainEpochEnded&) {}); });
+  trained_weights(run_dir,
+                  [](Trainer& trainer) { trainer.on<TrainEpochEnded>("nobody", [](const TrainEpochEnded&) {}); });
   const auto events = history_of(run_dir);
   for (size_t i = 0; i < events.size(); ++i) {
     REQUIRE(events[i].seq() == i + 1);
@@ -97,7 +98,8 @@ TEST_CASE("an observer that throws is reported and detached, and training is as 
   const TemporaryFolder folder;
   const auto without = trained_weights(folder.path() / "without", [](Trainer&) {});
   const CapturedStderr quiet;
-  const auto with = trained_weights(folder.path() / "with", [](Trainer& trainer) { trainer.add(Thrower{}, "thrower"); });
+  const auto with =
+      trained_weights(folder.path() / "with", [](Trainer& trainer) { trainer.add(Thrower{}, "thrower"); });
   CHECK(with == without);
   const auto failures = events_of<CallbackFailed>(folder.path() / "with");
   REQUIRE(failures.size() == 1);
@@ -281,10 +283,11 @@ TEST_CASE("a checkpoint of another model is refused with the names that differ, 
   TinyModule other(3);
   TinyData other_data(4, 3);
   const auto before = weights_of(other);
-  CHECK_THROWS_WITH_AS(Trainer(options).fit(other, other_data, "last"),
-                       "the checkpoint is of another model: of another shape: linear.weight (checkpoint [2, 4] float, model [3, 4] "
-                       "float), linear.bias (checkpoint [2] float, model [3] float)",
-                       MismatchError);
+  CHECK_THROWS_WITH_AS(
+      Trainer(options).fit(other, other_data, "last"),
+      "the checkpoint is of another model: of another shape: linear.weight (checkpoint [2, 4] float, model [3, 4] "
+      "float), linear.bias (checkpoint [2] float, model [3] float)",
+      MismatchError);
   CHECK(weights_of(other) == before);
 }
 

@@ -1,9 +1,11 @@
-// What the runtime adds to a training step: a bare LibTorch loop next to the same steps under a Trainer, in one process, interleaved.
+// What the runtime adds to a training step: a bare LibTorch loop next to the same steps under a Trainer, in one
+// process, interleaved.
 //
 //   step_overhead [STEPS] [REPETITIONS]       by default 20000 steps, 7 repetitions
 //
-// Linear(32, 32), batch 8, mean squared error, SGD with momentum, one intra-op thread. Under the Trainer the event log is written and the
-// loss logged at every step. A row counts only if its log verifies and holds every batch, and every observer has seen every step.
+// Linear(32, 32), batch 8, mean squared error, SGD with momentum, one intra-op thread. Under the Trainer the event log
+// is written and the loss logged at every step. A row counts only if its log verifies and holds every batch, and every
+// observer has seen every step.
 #include <torch/torch.h>
 
 #include <algorithm>
@@ -47,11 +49,12 @@ class LinearModule : public Module {
   LinearModule() { linear_ = register_module("linear", torch::nn::Linear(32, 32)); }
   at::Tensor training_step(const Batch& batch, int64_t /*batch_index*/) override {
     const auto loss = torch::mse_loss(linear_->forward(batch.data), batch.target);
-    log("loss", loss, {.on_step = true, .on_epoch = true});
+    log("loss", loss);
     return loss;
   }
   std::vector<OptimizerConfig> configure_optimizers() override {
-    return {{.optimizer = std::make_shared<torch::optim::SGD>(parameters(), torch::optim::SGDOptions(0.01).momentum(0.9))}};
+    return {
+        {.optimizer = std::make_shared<torch::optim::SGD>(parameters(), torch::optim::SGDOptions(0.01).momentum(0.9))}};
   }
   void on_train_start() override { started = Clock::now(); }
   void on_train_end() override { ended = Clock::now(); }
@@ -82,8 +85,8 @@ struct StepCounter {
 
 struct Timing {
   double us_per_step = 0;
-  double drain_ms = 0;   // From the loop's end to fit's return.
-  std::string invalid;   // Why the figure does not count.
+  double drain_ms = 0;  // From the loop's end to fit's return.
+  std::string invalid;  // Why the figure does not count.
 };
 
 Timing run_bare(int64_t steps) {
@@ -113,7 +116,8 @@ std::string check_log(const fs::path& run_dir, int64_t steps) {
   for (Event event; history.next(event);) {
     batches += event.has_train_batch_ended() && event.train_batch_ended().metrics_size() > 0 ? 1 : 0;
   }
-  return batches == steps ? "" : "the log holds " + std::to_string(batches) + " of " + std::to_string(steps) + " batches";
+  return batches == steps ? ""
+                          : "the log holds " + std::to_string(batches) + " of " + std::to_string(steps) + " batches";
 }
 
 using AddCallbacks = std::function<std::vector<CallbackHandle<StepCounter>>(Trainer&)>;
@@ -132,11 +136,14 @@ Timing run_trainer(int64_t steps, bool checkpoints, const AddCallbacks& add_call
   OneBatch data(steps / kEpochs);
   trainer.fit(module, data);
   const auto returned = Clock::now();
-  Timing timing{us_between(module.started, module.ended) / static_cast<double>(steps), us_between(module.ended, returned) / 1000, {}};
+  Timing timing{us_between(module.started, module.ended) / static_cast<double>(steps),
+                us_between(module.ended, returned) / 1000,
+                {}};
   timing.invalid = check_log(options.run_dir, steps);
   for (const auto& counter : counters) {
     if (counter.get().steps != steps) {
-      timing.invalid = "an observer saw " + std::to_string(counter.get().steps) + " of " + std::to_string(steps) + " steps";
+      timing.invalid =
+          "an observer saw " + std::to_string(counter.get().steps) + " of " + std::to_string(steps) + " steps";
     }
   }
   return timing;
@@ -151,8 +158,8 @@ std::vector<CallbackHandle<StepCounter>> add_observers(Trainer& trainer, int num
 }
 
 std::vector<CallbackHandle<StepCounter>> add_usual_set(Trainer& trainer) {
-  trainer.add(ModelCheckpoint({.monitor = "loss_epoch"}));
-  trainer.add(EarlyStopping({.monitor = "loss_epoch", .patience = 1000}));
+  trainer.add(ModelCheckpoint({.monitor = "loss"}));
+  trainer.add(EarlyStopping({.monitor = "loss", .patience = 1000}));
   trainer.add(LearningRateMonitor());
   trainer.add(CSVLogger());
   return {};
@@ -193,9 +200,16 @@ int main(int argc, char** argv) {
   at::set_num_threads(1);
   std::vector<Row> rows = {
       {"bare LibTorch loop", [&] { return run_bare(steps); }, {}, {}, {}},
-      {"Trainer, log on, no callback", [&] { return run_trainer(steps, false, [](Trainer& t) { return add_observers(t, 0); }); }, {}, {}, {}},
+      {"Trainer, log on, no callback",
+       [&] { return run_trainer(steps, false, [](Trainer& t) { return add_observers(t, 0); }); },
+       {},
+       {},
+       {}},
       {"Trainer, 10 batch-end observers",
-       [&] { return run_trainer(steps, false, [](Trainer& t) { return add_observers(t, kObservers); }); }, {}, {}, {}},
+       [&] { return run_trainer(steps, false, [](Trainer& t) { return add_observers(t, kObservers); }); },
+       {},
+       {},
+       {}},
       {"Trainer, the usual set", [&] { return run_trainer(steps, true, add_usual_set); }, {}, {}, {}},
   };
   run_bare(steps / 4);  // Warm up.

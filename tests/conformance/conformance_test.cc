@@ -25,7 +25,8 @@ void check(const json& test) {
   spec["run_dir"] = (folder.path() / "run").string();
   std::ofstream(folder.path() / "spec.json") << spec.dump();
   const auto file = [&](const char* name) { return (folder.path() / name).string(); };
-  const std::string command = std::string(SCRIPTED_RUN) + " " + file("spec.json") + " > " + file("output") + " 2> " + file("errors");
+  const std::string command =
+      std::string(SCRIPTED_RUN) + " " + file("spec.json") + " > " + file("output") + " 2> " + file("errors");
   const int status = WEXITSTATUS(std::system(command.c_str()));  // NOLINT(cert-env33-c)
   const std::string output = read(file("output"));
   const std::string errors = read(file("errors"));

@@ -1,40 +1,21 @@
 // Runs the built tool as a user would.
 #include <doctest/doctest.h>
-#include <sys/wait.h>
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
 
 #include "runtime/checkpoint_file.h"
 #include "runtime/event_log_segments.h"
 #include "tests/support/checkpoint_parts.h"
 #include "tests/support/files.h"
 #include "tests/support/log_events.h"
+#include "tests/support/run_shell.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace troupe;
 
 namespace {
 
-struct Result {
-  int status;
-  std::string output;  ///< Standard output and error.
-};
-
-Result run_shell(const std::string& command) {
-  std::FILE* pipe = ::popen(("exec 2>&1; " + command).c_str(), "r");
-  REQUIRE(pipe != nullptr);
-  std::string output;
-  std::array<char, 4096> buffer{};
-  for (size_t got = 0; (got = std::fread(buffer.data(), 1, buffer.size(), pipe)) > 0;) {
-    output.append(buffer.data(), got);
-  }
-  const int status = ::pclose(pipe);
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), output};
-}
-
-Result troupe_tool(const std::string& arguments) {
+ShellResult troupe_tool(const std::string& arguments) {
   return run_shell(std::string(TROUPE_TOOL) + " " + arguments);
 }
 

@@ -32,7 +32,8 @@ constexpr int64_t kEpochs = 3;
 // Module steps of an unbroken run: two validations an epoch, and a sanity check of two batches.
 constexpr int64_t kModuleSteps = kEpochs * (kTrainBatches + 2 * kValidationBatches) + 2;
 
-/// Dropout, BatchNorm, a submodule in eval mode, a frozen parameter; raises SIGTERM in the given step, counted over all stages.
+/// Dropout, BatchNorm, a submodule in eval mode, a frozen parameter; raises SIGTERM in the given step, counted over all
+/// stages.
 class StoppableModule : public Module {
  public:
   explicit StoppableModule(int64_t stop_at) : stop_at_(stop_at) {
@@ -121,7 +122,8 @@ struct Fit {
   bool stopped_in_validation = false;
 };
 
-/// One process's part of the run, as far as one test can be several: nothing of the part before is left in the generator.
+/// One process's part of the run, as far as one test can be several: nothing of the part before is left in the
+/// generator.
 Fit fit(const fs::path& run_dir, int64_t stop_at, const std::string& resume) {
   torch::manual_seed(resume.empty() ? 11 : 99);
   auto module = std::make_shared<StoppableModule>(stop_at);
@@ -155,8 +157,8 @@ Fit fit(const fs::path& run_dir, int64_t stop_at, const std::string& resume) {
 
 using Fingerprint = std::map<std::string, std::string>;
 
-/// The events of the effective history that equal runs share, without what tells when and in which process they happened, and without
-/// the interruption itself.
+/// The events of the effective history that equal runs share, without what tells when and in which process they
+/// happened, and without the interruption itself.
 std::string shared_events(const fs::path& run_dir) {
   std::string bytes;
   EventHistory history(run_dir / "events");
@@ -218,8 +220,8 @@ const Fingerprint& unbroken() {
   return items;
 }
 
-/// Changes the checkpoint that the run was interrupted with, resumes, and says whether that is noticed: the run refuses, or ends
-/// differently.
+/// Changes the checkpoint that the run was interrupted with, resumes, and says whether that is noticed: the run
+/// refuses, or ends differently.
 bool is_noticed(const fs::path& interrupted_run, const std::function<void(CheckpointParts&)>& leave_out) {
   const TemporaryFolder folder;
   const fs::path run_dir = folder.path() / "run";
@@ -233,7 +235,10 @@ bool is_noticed(const fs::path& interrupted_run, const std::function<void(Checkp
   parts.run_state = data.run_state;
   for (int i = 0; i < data.header.tensors_size(); ++i) {
     const auto& info = data.header.tensors(i);
-    parts.tensors.push_back({info.name(), info.dtype(), {info.shape().begin(), info.shape().end()}, data.tensors[static_cast<size_t>(i)].view()});
+    parts.tensors.push_back({info.name(),
+                             info.dtype(),
+                             {info.shape().begin(), info.shape().end()},
+                             data.tensors[static_cast<size_t>(i)].view()});
   }
   parts.header.clear_tensors();
   leave_out(parts);
@@ -337,7 +342,8 @@ TEST_CASE("resuming needs every item of the checkpoint") {
       {"epoch", [](auto& parts) { parts.training_state.mutable_loop()->set_epoch(0); }},
       {"global step", [](auto& parts) { parts.training_state.mutable_loop()->set_global_step(0); }},
       {"running means", [](auto& parts) { parts.training_state.mutable_loop()->clear_epoch_metrics(); }},
-      {"logging of learning rates", [](auto& parts) { parts.training_state.mutable_loop()->clear_log_learning_rates(); }},
+      {"logging of learning rates",
+       [](auto& parts) { parts.training_state.mutable_loop()->clear_log_learning_rates(); }},
       {"modes of submodules", [](auto& parts) { parts.training_state.clear_modules_in_eval_mode(); }},
       {"frozen parameters", [](auto& parts) { parts.training_state.clear_frozen_parameters(); }},
       {"metrics of the run state", [](auto& parts) { parts.run_state.clear_metrics(); }},
@@ -355,6 +361,7 @@ TEST_CASE("resuming needs every item of the checkpoint") {
       parts.callback_states.erase(parts.callback_states.begin() + static_cast<std::ptrdiff_t>(i));
     }));
   }
-  CHECK(is_noticed(in_validation, [](auto& parts) { parts.training_state.mutable_loop()->mutable_evaluation()->clear_metrics(); }));
+  CHECK(is_noticed(in_validation,
+                   [](auto& parts) { parts.training_state.mutable_loop()->mutable_evaluation()->clear_metrics(); }));
   CHECK(is_noticed(in_validation, [](auto& parts) { parts.training_state.mutable_loop()->clear_evaluation(); }));
 }

@@ -1,5 +1,5 @@
-// Runs a fit whose metrics are written down beforehand and prints what became of it as one JSON object: the executable that
-// conformance cases run on. See tests/support/scripted_run.md for the SPEC.
+// Runs a fit whose metrics are written down beforehand and prints what became of it as one JSON object: the executable
+// that conformance cases run on. See tests/support/scripted_run.md for the SPEC.
 #include <google/protobuf/util/json_util.h>
 #include <torch/torch.h>
 
@@ -78,8 +78,8 @@ int64_t count(const json& spec, const char* key, int64_t fallback, int64_t least
   }
   const auto& value = spec.at(key);
   if (!value.is_number_integer() || value.get<int64_t>() < least) {
-    throw ConfigError(std::string("SPEC: '") + key + "': must be an integer of at least " + std::to_string(least) + ", got " +
-                      value.dump());
+    throw ConfigError(std::string("SPEC: '") + key + "': must be an integer of at least " + std::to_string(least) +
+                      ", got " + value.dump());
   }
   return value.get<int64_t>();
 }
@@ -110,8 +110,10 @@ Spec read_spec(const std::string& path) {
     throw ConfigError("cannot read " + path);
   }
   const json object = parse_json(text.str(), path);
-  require_keys(object,
-               {"trainer", "train_batches", "val_batches", "batch_size", "metrics", "callbacks", "run_dir", "resume", "trace"}, "SPEC");
+  require_keys(
+      object,
+      {"trainer", "train_batches", "val_batches", "batch_size", "metrics", "callbacks", "run_dir", "resume", "trace"},
+      "SPEC");
   Spec spec;
   spec.trainer.enable_progress_bar = false;
   spec.trainer.enable_model_summary = false;
@@ -132,7 +134,8 @@ Spec read_spec(const std::string& path) {
   return spec;
 }
 
-/// Linear(32, 2) under SGD. How often each metric has been logged is a buffer, so that a resumed run goes on in the script.
+/// Linear(32, 2) under SGD. How often each metric has been logged is a buffer, so that a resumed run goes on in the
+/// script.
 class ScriptedModule : public Module {
  public:
   explicit ScriptedModule(std::vector<ScriptedMetric> metrics) : metrics_(std::move(metrics)) {
@@ -176,7 +179,9 @@ class ConstantData : public DataModule {
  public:
   explicit ConstantData(const Spec& spec) : spec_(spec) {}
   std::shared_ptr<DataLoader> train_dataloader() override { return batches(spec_.train_batches); }
-  std::shared_ptr<DataLoader> val_dataloader() override { return spec_.val_batches == 0 ? nullptr : batches(spec_.val_batches); }
+  std::shared_ptr<DataLoader> val_dataloader() override {
+    return spec_.val_batches == 0 ? nullptr : batches(spec_.val_batches);
+  }
 
  private:
   std::shared_ptr<DataLoader> batches(int64_t number) const {
@@ -195,8 +200,10 @@ struct Trace {
       hooks.push_back(event_info(type).hook);
     }
   }
-#define TRACE_EVENT(Message, field) \
-  void on(const Message& /*event*/) { add(EventTraits<Message>::kType); }
+#define TRACE_EVENT(Message, field)   \
+  void on(const Message& /*event*/) { \
+    add(EventTraits<Message>::kType); \
+  }
   TROUPE_EVENTS(TRACE_EVENT)
 #undef TRACE_EVENT
 };

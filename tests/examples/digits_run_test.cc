@@ -1,0 +1,102 @@
+// The digits program and the tool `troupe`, as a user runs them.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <vector>
+
+#include "tests/support/run_shell.h"
+#include "tests/support/temporary_folder.h"
+
+using namespace troupe;
+namespace fs = std::filesystem;
+
+namespace {
+
+ShellResult digits(const std::string& arguments) {
+  return run_shell(std::string(DIGITS_PROGRAM) + " " + arguments);
+}
+
+ShellResult tool(const std::string& arguments) {
+  return run_shell(std::string(TROUPE_TOOL) + " " + arguments);
+}
+
+/// The number after `name` at the start of a line.
+double figure(const std::string& output, const std::string& name) {
+  const auto place = ("\n" + output).find("\n" + name + " ");
+  REQUIRE(place != std::string::npos);
+  return std::stod(output.substr(place + name.size() + 1));
+}
+
+void check_refused(const ShellResult& result, int status, const std::string& part) {
+  CAPTURE(result.output);
+  CHECK(result.status == status);
+  CHECK(result.output.find(part) != std::string::npos);
+  CHECK(std::count(result.output.begin(), result.output.end(), '\n') == 1);
+}
+
+}  // namespace
+
+TEST_CASE("five seeds reach a median test accuracy of 97 %, and the best checkpoint gives the same figure again") {
+  const TemporaryFolder folder;
+  std::vector<double> accuracies;
+  for (int seed = 1; seed <= 5; ++seed) {
+    const std::string run = (folder.path() / std::to_string(seed)).string();
+    const std::string number = std::to_string(seed);
+    const auto fitted = digits("fit --run-dir " + run + " --trainer.seed " + number + " --data.split_seed " + number);
+    CAPTURE(fitted.output);
+    REQUIRE(fitted.status == 0);
+    const std::string test = "test --run-dir " + run + " --resume best 2> /dev/null";
+    accuracies.push_back(figure(digits(test).output, "test_acc"));
+    CHECK(figure(digits(test).output, "test_acc") == accuracies.back());
+  }
+  std::sort(accuracies.begin(), accuracies.end());
+  CAPTURE(accuracies[0]);
+  CHECK(accuracies[2] >= 0.97);
+}
+
+TEST_CASE("a fit interrupted by SIGTERM exits with 143 and goes on to the same metrics") {
+  const TemporaryFolder folder;
+  const std::string whole = (folder.path() / "whole").string();
+  const std::string broken = (folder.path() / "broken").string();
+  const std::string options = " --trainer.max_epochs 4 ";
+  REQUIRE(digits("fit" + options + "--run-dir " + whole).status == 0);
+  // Stops when the first checkpoint is there, wherever training is by then.
+  const auto stopped =
+      run_shell(std::string(DIGITS_PROGRAM) + " fit" + options + "--run-dir " + broken +
+                " > /dev/null 2>&1 & pid=$!; while [ ! -e " + broken +
+                "/checkpoints/last.ckpt ] && kill -0 $pid 2> /dev/null; do :; done; kill -TERM $pid; wait $pid");
+  CHECK(stopped.status == 143);
+  CHECK(fs::exists(fs::path(broken) / "checkpoints" / "interrupted.ckpt"));
+  CHECK(digits("fit --resume " + broken).status == 0);
+  CHECK(run_shell("cmp " + whole + "/metrics.csv " + broken + "/metrics.csv").output.empty());
+  CHECK(tool("log verify " + broken).status == 0);
+}
+
+TEST_CASE("the log of a fit is one JSON event a line from seq 1, and the state is there for every epoch") {
+  const TemporaryFolder folder;
+  const std::string run = (folder.path() / "run").string();
+  REQUIRE(digits("fit --trainer.max_epochs 3 --run-dir " + run).status == 0);
+  const auto shown = tool("log show " + run + " --json");
+  CHECK(shown.output.starts_with("{\"seq\":\"1\","));
+  CHECK(tool("log show " + run + " --json | head -n 1").status == 0);
+  CHECK(tool("state " + run + " --at epoch=2").output.find("\"epochs_completed\": 3") != std::string::npos);
+  CHECK(tool("state " + run + " --at epoch=3").status == 1);
+  CHECK(tool("checkpoint verify " + run + "/checkpoints/last.ckpt").status == 0);
+}
+
+TEST_CASE("wrong input is refused in one line that says what is allowed") {
+  const TemporaryFolder folder;
+  const std::string run = "fit --run-dir " + (folder.path() / "run").string() + " ";
+  check_refused(digits(run + "--trainer.max_epoch 3"), 2, "max_epochs");
+  check_refused(digits(run + "--trainer.max_epochs 3.5"), 2, "integer");
+  check_refused(digits(run + "--model.dropout 1.5"), 2, "dropout");
+  check_refused(digits(run + "--data.path /no/such/file"), 1, "/no/such/file");
+  check_refused(digits("fit --resume " + folder.path().string() + "/nothing"), 2, "no such file");
+  check_refused(digits("fit --run-dir /proc/run"), 1, "/proc/run");
+  const fs::path callbacks = folder.path() / "callbacks.json";
+  std::ofstream(callbacks) << R"([{"type": "EarlyStopping", "monitor": "val_loss", "patience": -1}])";
+  check_refused(digits(run + "--callbacks " + callbacks.string()), 2, "patience");
+  CHECK_FALSE(fs::exists(folder.path() / "run"));
+}

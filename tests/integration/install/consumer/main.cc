@@ -1,0 +1,26 @@
+#include <troupe/v1/event.pb.h>
+
+#include <iostream>
+
+#include "runtime/callback.h"
+#include "runtime/trainer_options.h"
+
+namespace {
+
+struct Counter {
+  void on(const troupe::TrainBatchEnded&) { ++batches; }
+  int batches = 0;
+};
+
+}  // namespace
+
+int main() {
+  const auto counter = std::make_shared<Counter>();
+  const auto callback = troupe::make_callback(counter);
+  troupe::Event event;
+  event.mutable_train_batch_ended();
+  callback->observe(event, troupe::RunState());
+  troupe::TrainerOptions options;
+  troupe::set_option("consumer", options, "max_epochs", "5");
+  std::cout << counter->batches << " " << options.resolved_max_epochs() << "\n";
+}

@@ -55,7 +55,7 @@ class Command {
     if (name != "config") {
       app_.add_option("--resume", resume_, resume_help())->type_name("RUN|FILE|last|best");
     }
-    trainer_flags_ = std::make_unique<OptionFlags>(app_, kTrainerPrefix, option_infos<TrainerOptions>());
+    trainer_flags_ = std::make_unique<OptionFlags>(app_, kTrainerPrefix, field_infos(option_fields(experiment.trainer)));
     for (const auto& group : experiment.option_groups()) {
       group_flags_.push_back(std::make_unique<OptionFlags>(app_, group.prefix, group.infos));
     }

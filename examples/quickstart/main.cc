@@ -1,4 +1,4 @@
-// The smallest program on Troupe: fits a line, stops when it no longer gets better, and keeps the losses it saw.
+// The smallest program: a module, its data, a trainer, early stopping, and a callback of its own.
 #include <torch/torch.h>
 
 #include <iostream>
@@ -7,46 +7,39 @@
 #include "callbacks/early_stopping.h"
 #include "runtime/tensor_dataset.h"
 
-struct LineModule : troupe::Module {
-  LineModule() { linear = register_module("linear", torch::nn::Linear(1, 1)); }
-  at::Tensor training_step(const troupe::Batch& batch, int64_t /*batch_index*/) override {
-    return torch::mse_loss(linear->forward(batch.data), batch.target);
-  }
-  void validation_step(const troupe::Batch& batch, int64_t /*batch_index*/) override {
-    log("val_loss", torch::mse_loss(linear->forward(batch.data), batch.target));
+struct LinearRegression : troupe::Module {
+  torch::nn::Linear linear{register_module("linear", torch::nn::Linear(3, 1))};
+
+  at::Tensor training_step(const troupe::Batch& batch, int64_t) override {
+    const auto loss = torch::mse_loss(linear(batch.data), batch.target);
+    log("loss", loss, {.on_epoch = true, .prog_bar = true});
+    return loss;
   }
   std::vector<troupe::OptimizerConfig> configure_optimizers() override {
-    return {{.optimizer = std::make_shared<torch::optim::SGD>(parameters(), torch::optim::SGDOptions(0.1))}};
+    return {{.optimizer = std::make_shared<torch::optim::SGD>(parameters(), 0.1)}};
   }
-  torch::nn::Linear linear{nullptr};
 };
 
-struct LineData : troupe::DataModule {
-  at::Tensor x = torch::linspace(-1, 1, 64).unsqueeze(1);
-  std::shared_ptr<troupe::TensorDataset> points = std::make_shared<troupe::TensorDataset>(x, 3 * x + 1);
+struct Data : troupe::DataModule {
   std::shared_ptr<troupe::DataLoader> train_dataloader() override {
-    return troupe::make_data_loader(points, {.batch_size = 16, .shuffle = true});
-  }
-  std::shared_ptr<troupe::DataLoader> val_dataloader() override {
-    return troupe::make_data_loader(points, {.batch_size = 64});
+    const auto x = torch::randn({256, 3});
+    const auto y = x.matmul(torch::tensor({{1.0F}, {-2.0F}, {0.5F}}));
+    return troupe::make_data_loader(std::make_shared<troupe::TensorDataset>(x, y), {.batch_size = 16, .shuffle = true});
   }
 };
 
-struct LossHistory {  // An observer: the loop does not wait for it.
-  void on(const troupe::ValidationEnded& /*event*/, const troupe::RunState& run) {
-    losses.push_back(run.metrics().at("val_loss"));
+struct Printer {  // An observer: it runs on another thread, and the loop does not wait for it.
+  void on(const troupe::TrainEpochEnded&, const troupe::RunState& run) {
+    std::cout << "epoch " << run.epoch() << " loss " << *run.metric("loss_epoch") << '\n';
   }
-  std::vector<double> losses;
 };
 
 int main() {
   torch::manual_seed(0);
-  LineModule module;
-  LineData data;
-  troupe::Trainer trainer(troupe::TrainerOptions{.max_epochs = 100, .name = "quickstart"});
-  trainer.add(troupe::EarlyStopping({.monitor = "val_loss", .min_delta = 1e-4, .patience = 3}));
-  const auto history = trainer.add(LossHistory());
-  const auto result = trainer.fit(module, data);
-  std::cout << result.reason << "\nloss " << history.get().losses.front() << " -> " << history.get().losses.back()
-            << "\nlog and checkpoints in " << result.run_dir << '\n';
+  LinearRegression module;
+  Data data;
+  troupe::Trainer trainer({.max_epochs = 50, .name = "quickstart"});
+  trainer.add(troupe::EarlyStopping({.monitor = "loss_epoch", .min_delta = 1e-4}));
+  trainer.add(Printer());
+  std::cout << trainer.fit(module, data).reason << '\n';
 }

@@ -30,14 +30,13 @@ CallbackHost::CallbackHost(std::shared_ptr<Callback> callback, std::shared_ptr<L
                            std::shared_ptr<EventQueue> queue)
     : callback_(std::move(callback)), lane_(std::move(lane)), queue_(std::move(queue)) {
   health_.set_state_key(info().state_key);
-  last_state_.set_state_key(info().state_key);
 }
 
 void CallbackHost::deliver(const std::vector<Delivery>& batch, int64_t events) {
   static const RunState no_run_state;
   const HookTimer timer(health_);
   for (const auto& [event, run] : batch) {
-    if (lane_->detached()) {
+    if (lane_->detached() || failure_) {
       break;
     }
     if (!info().observes[event->body_case()]) {
@@ -55,12 +54,16 @@ void CallbackHost::deliver(const std::vector<Delivery>& batch, int64_t events) {
 
 void CallbackHost::fail(const Event& event, const std::string& message) {
   health_.set_failures(health_.failures() + 1);
-  lane_->detach();
   auto failed = std::make_shared<Event>();
   failed->mutable_callback_failed()->set_state_key(info().state_key);
   failed->mutable_callback_failed()->set_event_seq(event.seq());
   failed->mutable_callback_failed()->set_message(event_info(event.body_case()).name + ": " + message);
   queue_->push_unbounded(std::move(failed));
+  if (info().controls.any()) {  // The run needs its decisions: it fails at the next one.
+    failure_ = event_info(event.body_case()).name + ": " + message;
+    return;
+  }
+  lane_->detach();
   auto detached = std::make_shared<Event>();
   detached->mutable_callback_detached()->set_state_key(info().state_key);
   detached->mutable_callback_detached()->set_reason("its hook failed");
@@ -69,6 +72,11 @@ void CallbackHost::fail(const Event& event, const std::string& message) {
 
 void CallbackHost::decide(const Event& event, const RunState& run, RoundCollector& round) {
   ControllerAnswer answer;
+  answer.error = failure_;
+  if (failure_) {
+    round.add(info().state_key, std::move(answer));
+    return;
+  }
   try {
     const HookTimer timer(health_);
     Control control(run);
@@ -83,18 +91,20 @@ void CallbackHost::decide(const Event& event, const RunState& run, RoundCollecto
 }
 
 void CallbackHost::capture(uint64_t seq, StateCollector& states) {
+  v1::CallbackState state;
+  state.set_state_key(info().state_key);
+  state.set_seq(seq);
   try {
-    if (!lane_->detached()) {
-      *last_state_.mutable_state() = callback_->state_dict().proto();
-      last_state_.set_seq(seq);
+    if (!lane_->detached() && !failure_) {
+      *state.mutable_state() = callback_->state_dict().proto();
     }
   } catch (...) {
-    Event nowhere;
-    nowhere.set_seq(seq);
-    nowhere.mutable_checkpoint_taken();
-    fail(nowhere, "state_dict: " + current_exception_text());
+    Event taken;
+    taken.set_seq(seq);
+    taken.mutable_checkpoint_taken();
+    fail(taken, "state_dict: " + current_exception_text());
   }
-  states.add(info().state_key, last_state_);
+  states.add(info().state_key, std::move(state));
 }
 
 void CallbackHost::report(HealthCollector& healths) const {

@@ -37,12 +37,12 @@ class CallbackHost {
 
   const CallbackInfo& info() const { return callback_->info(); }
 
-  /// Runs the observer hooks. An exception is reported and detaches the callback. `events` of the batch are the
-  /// callback's.
+  /// Runs the observer hooks. An exception is reported; it detaches an observer, and is a controller's next answer.
+  /// `events` of the batch are the callback's.
   void deliver(const std::vector<Delivery>& batch, int64_t events);
   /// Runs the controller hook and answers, whatever happens.
   void decide(const Event& event, const RunState& run, RoundCollector& round);
-  /// Answers with the state as it is after the event `seq`.
+  /// Answers with the state as it is after the event `seq`; without one when the callback is detached.
   void capture(uint64_t seq, StateCollector& states);
   /// Answers with what it has done so far.
   void report(HealthCollector& healths) const;
@@ -54,7 +54,7 @@ class CallbackHost {
   std::shared_ptr<Lane> lane_;
   std::shared_ptr<EventQueue> queue_;
   v1::CallbackHealth health_;
-  v1::CallbackState last_state_;
+  std::optional<std::string> failure_;  // Of an observer hook of a controller: what it answers from then on.
 };
 
 }  // namespace troupe

@@ -32,7 +32,9 @@ CheckpointParts parts_of(const CheckpointJob& job, const CheckpointContext& cont
     missing += (missing.empty() ? "" : ", ") + late;
   }
   for (auto& [from, state] : job.callback_states->take()) {
-    parts.callback_states.push_back(std::move(state));
+    if (state.has_state()) {  // A callback that has been detached has none.
+      parts.callback_states.push_back(std::move(state));
+    }
   }
   std::sort(parts.callback_states.begin(), parts.callback_states.end(),
             [](const auto& a, const auto& b) { return a.state_key() < b.state_key(); });
@@ -54,17 +56,17 @@ caf::behavior CheckpointActor::make_behavior() {
         write(*message.job);
         slots_->give_back();
       },
-      [this](const RemoveCheckpointFile& message) { remove(message.path); },
+      [this](const RemoveCheckpointFile& message) { remove(message); },
       [](const FinishCheckpoints& message) { message.done->set_value(); },
   };
 }
 
 void CheckpointActor::write(const CheckpointJob& job) {
-  last_one_is_durable_ = false;
   try {
     save(job);
-    last_one_is_durable_ = true;
+    ++durable_in_a_row_;
   } catch (...) {
+    durable_in_a_row_ = 0;
     auto event = std::make_shared<Event>();
     auto* failed = event->mutable_checkpoint_failed();
     failed->set_path(job.path);
@@ -95,16 +97,16 @@ void CheckpointActor::save(const CheckpointJob& job) {
   queue_->push_unbounded(std::move(event));
 }
 
-void CheckpointActor::remove(const std::string& path) {
-  if (!last_one_is_durable_) {
+void CheckpointActor::remove(const RemoveCheckpointFile& message) {
+  if (durable_in_a_row_ < message.saves_before) {
     return;  // CheckpointFailed has said why; the older file is what is left to resume from.
   }
   std::error_code error;
-  if (!std::filesystem::remove(resolve(path), error)) {
+  if (!std::filesystem::remove(resolve(message.path), error)) {
     return;  // Gone already, or in a folder that lost its permissions: nothing is lost by a file too many.
   }
   auto event = std::make_shared<Event>();
-  event->mutable_checkpoint_removed()->set_path(path);
+  event->mutable_checkpoint_removed()->set_path(message.path);
   queue_->push_unbounded(std::move(event));
 }
 

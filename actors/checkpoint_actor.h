@@ -1,10 +1,12 @@
 #pragma once
 
 #include <caf/event_based_actor.hpp>
+#include <chrono>
 #include <condition_variable>
 #include <filesystem>
 #include <functional>
 #include <future>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -37,10 +39,14 @@ struct CheckpointJob {
 /// waits for a third.
 class SnapshotSlots {
  public:
-  void take() {
+  /// False when none became free in time.
+  bool take(std::chrono::milliseconds patience) {
     std::unique_lock lock(mutex_);
-    freed_.wait(lock, [&] { return free_ > 0; });
+    if (!freed_.wait_for(lock, patience, [&] { return free_ > 0; })) {
+      return false;
+    }
     --free_;
+    return true;
   }
   void give_back() {
     const std::lock_guard lock(mutex_);
@@ -60,6 +66,7 @@ struct WriteCheckpoint {
 };
 struct RemoveCheckpointFile {
   std::string path;
+  int saves_before;  ///< The file stays unless this many last saves are all durable.
 };
 struct FinishCheckpoints {
   std::shared_ptr<std::promise<void>> done;
@@ -86,13 +93,13 @@ class CheckpointActor : public caf::event_based_actor {
  private:
   void write(const CheckpointJob& job);
   void save(const CheckpointJob& job);
-  void remove(const std::string& path);
+  void remove(const RemoveCheckpointFile& message);
   std::filesystem::path resolve(const std::string& path) const { return context_.run_directory / path; }
 
   CheckpointContext context_;
   std::shared_ptr<EventQueue> queue_;
   std::shared_ptr<SnapshotSlots> slots_;
-  bool last_one_is_durable_ = true;
+  int durable_in_a_row_ = std::numeric_limits<int>::max() / 2;  // Saves since the last one that failed.
 };
 
 }  // namespace troupe

@@ -14,23 +14,30 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Checkpoints of the run that were taken and not removed, newest first, as far as their files exist.
-std::vector<fs::path> newest_first(const fs::path& run, const RunState& state) {
-  std::vector<fs::path> files;
+/// Checkpoints of the run that were taken and not removed, newest first, as far as their files exist; `best`: those
+/// alone that were the best by the monitor that the run's best checkpoint has.
+std::vector<fs::path> newest_first(const fs::path& run, const RunState& state, bool best) {
   const auto& infos = state.checkpoints();
+  const auto named =
+      std::find_if(infos.begin(), infos.end(), [&](const auto& i) { return i.path() == state.best_checkpoint(); });
+  if (best && named == infos.end()) {
+    throw ConfigError("resume 'best': run " + run.string() + " has no best checkpoint: no ModelCheckpoint saved one");
+  }
+  std::vector<fs::path> files;
   for (auto info = infos.rbegin(); info != infos.rend(); ++info) {
-    if (info->state() != v1::CheckpointInfo::FAILED && fs::exists(run / info->path())) {
+    const bool wanted = !best || (info->best() && info->monitor() == named->monitor());
+    if (wanted && info->state() != v1::CheckpointInfo::FAILED && fs::exists(run / info->path())) {
       files.push_back(run / info->path());
     }
   }
   return files;
 }
 
-FoundCheckpoint newest_sound(const fs::path& run, const std::vector<fs::path>& files) {
+FoundCheckpoint newest_sound(const fs::path& run, const std::vector<fs::path>& files, CheckpointUse use) {
   for (const auto& file : files) {
     try {
       auto data = read_checkpoint(file);
-      if (data.training_state) {
+      if (data.training_state || use == CheckpointUse::kWeights) {
         return {file, run, std::move(data)};
       }
     } catch (const CorruptionError& error) {
@@ -38,28 +45,19 @@ FoundCheckpoint newest_sound(const fs::path& run, const std::vector<fs::path>& f
                        "); trying the one before it\n";
     }
   }
-  throw CorruptionError("resume: run " + run.string() + " has no sound checkpoint to go on from (" +
+  throw CorruptionError("resume: run " + run.string() + " has no sound checkpoint to start from (" +
                         std::to_string(files.size()) + " looked at)");
-}
-
-FoundCheckpoint best_of(const fs::path& run, const RunState& state) {
-  const std::string best = state.best_checkpoint();
-  if (best.empty()) {
-    throw ConfigError("resume 'best': run " + run.string() +
-                      " has no best checkpoint: no ModelCheckpoint with a monitor saved one");
-  }
-  return {run / best, run, read_checkpoint(run / best)};
 }
 
 }  // namespace
 
-FoundCheckpoint find_checkpoint(const std::string& what, const TrainerOptions& options) {
+FoundCheckpoint find_checkpoint(const std::string& what, const TrainerOptions& options, CheckpointUse use) {
   const fs::path run = run_to_resume(what, options);
   if (what != "last" && what != "best" && !fs::is_directory(what)) {
     return {what, run, read_checkpoint(what)};
   }
   const RunState state = fold_event_log(RunPaths{run}.events());
-  return what == "best" ? best_of(run, state) : newest_sound(run, newest_first(run, state));
+  return newest_sound(run, newest_first(run, state, what == "best"), use);
 }
 
 }  // namespace troupe

@@ -8,6 +8,9 @@
 
 namespace troupe {
 
+/// What a checkpoint is wanted for: weights-only files can only give weights.
+enum class CheckpointUse { kResume, kWeights };
+
 /// A checkpoint to start from.
 struct FoundCheckpoint {
   std::filesystem::path file;
@@ -20,6 +23,6 @@ struct FoundCheckpoint {
 /// default_root_dir/name. A damaged newest checkpoint is reported on standard error and the one before it taken. Throws
 /// ConfigError when there is nothing to find, CorruptionError when a file that was named is damaged or no sound one is
 /// left.
-FoundCheckpoint find_checkpoint(const std::string& what, const TrainerOptions& options);
+FoundCheckpoint find_checkpoint(const std::string& what, const TrainerOptions& options, CheckpointUse use);
 
 }  // namespace troupe

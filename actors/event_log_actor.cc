@@ -1,8 +1,5 @@
 #include "actors/event_log_actor.h"
 
-#include "runtime/error.h"
-#include "runtime/exception_text.h"
-
 namespace troupe {
 
 EventLogActor::EventLogActor(caf::actor_config& config, std::shared_ptr<EventLogWriter> writer,
@@ -26,22 +23,20 @@ void EventLogActor::append(const std::vector<EventPtr>& events) {
       writer_->write();
     }
   } catch (...) {
-    failure_->set(current_exception_text());
+    failure_->set(std::current_exception());
   }
   credit_->give_back(events.size());
 }
 
 void EventLogActor::flush(const FlushLog& message) {
   try {
-    if (failure_->failed()) {
-      throw IoError(failure_->message());
-    }
+    failure_->rethrow_if_failed();
     if (message.durable) {
       writer_->sync();
     }
     message.done->set_value();
   } catch (...) {
-    failure_->set(current_exception_text());
+    failure_->set(std::current_exception());
     message.done->set_exception(std::current_exception());
   }
 }

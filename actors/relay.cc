@@ -4,7 +4,7 @@
 #include <caf/send.hpp>
 
 #include "actors/console_report.h"
-#include "runtime/exception_text.h"
+#include "runtime/error.h"
 
 namespace troupe {
 namespace {
@@ -46,7 +46,7 @@ void Relay::run() {
       items.clear();
     }
   } catch (...) {
-    failure_->set("the relay failed: " + current_exception_text());
+    failure_->set(std::current_exception());
     queue_->close();
   }
 }
@@ -58,6 +58,10 @@ void Relay::process(std::vector<QueueItem>& items) {
     }
     if (item.request) {
       fulfil(*item.request);
+    }
+    if (!announced_ && state_.seq() > 0) {
+      announced_ = true;
+      announce_callbacks();
     }
   }
   hand_on();
@@ -71,6 +75,11 @@ void Relay::accept(std::shared_ptr<Event> event) {
   elapsed_us_ = event->elapsed_us();
   const EventType type = event->body_case();
   if (!event_info(type).transient) {
+    if (ended_) {  // What a callback does after RunEnded is told to people alone.
+      report_to_console(*event);
+      return;
+    }
+    ended_ = type == Event::kRunEnded;
     event->set_seq(event->has_run_resumed() ? event->run_resumed().from_seq() + 1 : state_.seq() + 1);
     state_.apply(*event);
     last_snapshot_.reset();
@@ -81,10 +90,6 @@ void Relay::accept(std::shared_ptr<Event> event) {
   }
   if (taken_[type]) {
     to_callbacks_.push_back({event, taken_with_state_[type] ? snapshot() : nullptr});
-  }
-  if (!announced_) {
-    announced_ = true;
-    announce_callbacks();
   }
   last_event_ = std::move(event);
 }
@@ -115,7 +120,7 @@ void Relay::fulfil(RelayRequest& request) {
   } else if (auto* checkpoint = dynamic_cast<CheckpointRequest*>(&request)) {
     write_checkpoint(*checkpoint);
   } else if (auto* remove = dynamic_cast<RemoveCheckpointRequest*>(&request)) {
-    caf::anon_send(checkpoints_, RemoveCheckpointFile{remove->path});
+    caf::anon_send(checkpoints_, RemoveCheckpointFile{remove->path, remove->saves_before});
   } else if (auto* flush = dynamic_cast<FlushRequest*>(&request)) {
     hand_on();
     if (log_) {
@@ -134,11 +139,13 @@ void Relay::fulfil(RelayRequest& request) {
 }
 
 void Relay::ask(AskRequest& request) {
-  request.seq->store(last_event_->seq());
+  const EventPtr event = last_event_;
+  const auto run = snapshot();
+  request.seq->store(event->seq());
   hand_on();
   for (const auto& subscriber : subscribers_) {
-    if (subscriber.info.controls[last_event_->body_case()]) {
-      caf::anon_send(subscriber.actor, AskController{last_event_, snapshot(), request.round});
+    if (subscriber.info.controls[event->body_case()]) {
+      caf::anon_send(subscriber.actor, AskController{event, run, request.round});
     }
   }
 }
@@ -203,6 +210,10 @@ void Relay::hand_to(Subscriber& subscriber, const DeliveryBatch& batch) {
       return;
     }
     if (!lane.wait_for_room(events, options_.full_lane_patience)) {
+      if (subscriber.info.controls.any()) {  // The run needs its decisions.
+        throw CallbackError("callback " + subscriber.info.state_key + " does not keep up: its lane was full for " +
+                            std::to_string(options_.full_lane_patience.count()) + " s");
+      }
       lane.detach();
       auto event = std::make_shared<Event>();
       event->mutable_callback_detached()->set_state_key(subscriber.info.state_key);

@@ -38,6 +38,7 @@ struct CheckpointRequest : RelayRequest {
 };
 struct RemoveCheckpointRequest : RelayRequest {
   std::string path;
+  int saves_before = 1;  ///< As in RemoveCheckpointFile.
 };
 /// Tell when everything before it has been written to the log.
 struct FlushRequest : RelayRequest {
@@ -94,6 +95,7 @@ class Relay {
   EventTypeSet taken_;             // By any callback.
   EventTypeSet taken_with_state_;  // By a hook that takes the RunState.
   bool announced_ = false;
+  bool ended_ = false;       // RunEnded has been accepted.
   uint64_t elapsed_us_ = 0;  // Of the last event of the loop.
   EventPtr last_event_;
   std::shared_ptr<const RunState> last_snapshot_;

@@ -144,9 +144,7 @@ int RunSystem::pending_signal() const {
 }
 
 void RunSystem::throw_if_failed() const {
-  if (failure_->failed()) {
-    throw IoError(failure_->message());
-  }
+  failure_->rethrow_if_failed();
 }
 
 void RunSystem::emit(std::shared_ptr<Event> event) {
@@ -176,6 +174,19 @@ T RunSystem::wait_for(std::future<T>& promised) {
   }
 }
 
+std::vector<std::string> RunSystem::wait_for_answers(RoundCollector& round) const {
+  constexpr std::chrono::milliseconds kLookAfter{200};  // A relay that has failed asks nobody.
+  const auto deadline = std::chrono::steady_clock::now() + controller_deadline_;
+  while (true) {
+    const auto left = deadline - std::chrono::steady_clock::now();
+    const auto patience = std::min<std::chrono::nanoseconds>(left, kLookAfter);
+    auto missing = round.wait(std::chrono::ceil<std::chrono::milliseconds>(patience));
+    if (missing.empty() || left <= kLookAfter || failure_->failed()) {
+      return missing;
+    }
+  }
+}
+
 Round RunSystem::ask(std::shared_ptr<Event> event) {
   const EventType type = event->body_case();
   std::vector<std::string> controllers;
@@ -193,7 +204,7 @@ Round RunSystem::ask(std::shared_ptr<Event> event) {
   auto seq = request->seq;
   push({std::move(event), std::move(request)});
 
-  const auto missing = round->wait(controller_deadline_);
+  const auto missing = wait_for_answers(*round);
   throw_if_failed();
   const std::string& name = event_info(type).name;
   if (!missing.empty()) {
@@ -217,16 +228,19 @@ Round RunSystem::ask(std::shared_ptr<Event> event) {
 }
 
 void RunSystem::take_checkpoint(std::shared_ptr<Event> taken, std::shared_ptr<Snapshot> snapshot, bool weights_only) {
-  slots_->take();
+  while (!slots_->take(std::chrono::milliseconds(200))) {
+    throw_if_failed();
+  }
   auto request = std::make_shared<CheckpointRequest>();
   request->snapshot = std::move(snapshot);
   request->weights_only = weights_only;
   push({std::move(taken), std::move(request)});
 }
 
-void RunSystem::remove_checkpoint(const std::string& path) {
+void RunSystem::remove_checkpoint(const std::string& path, int saves_before) {
   auto request = std::make_shared<RemoveCheckpointRequest>();
   request->path = path;
+  request->saves_before = saves_before;
   push({nullptr, std::move(request)});
 }
 

@@ -38,7 +38,7 @@ class RunSystem : public EventSink {
   void emit(std::shared_ptr<Event> event) override;
   Round ask(std::shared_ptr<Event> event) override;
   void take_checkpoint(std::shared_ptr<Event> taken, std::shared_ptr<Snapshot> snapshot, bool weights_only) override;
-  void remove_checkpoint(const std::string& path) override;
+  void remove_checkpoint(const std::string& path, int saves_before) override;
   void flush() override { flush_log(/*durable=*/false); }
   int pending_signal() const override;
 
@@ -52,6 +52,8 @@ class RunSystem : public EventSink {
   void spawn_callbacks(const std::vector<std::shared_ptr<Callback>>& callbacks);
   void push(QueueItem item);
   void throw_if_failed() const;
+  /// Those who have not answered by the deadline, or when the run has failed.
+  std::vector<std::string> wait_for_answers(RoundCollector& round) const;
   template <class T>
   T wait_for(std::future<T>& promised);
   void flush_log(bool durable);

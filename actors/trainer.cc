@@ -18,6 +18,7 @@
 #include "callbacks/progress_bar.h"
 #include "runtime/error.h"
 #include "runtime/evaluation_run.h"
+#include "runtime/event_history.h"
 #include "runtime/exception_text.h"
 #include "runtime/fit_loop.h"
 #include "runtime/run_directory.h"
@@ -73,6 +74,25 @@ void load_states(const Callbacks& callbacks, const std::vector<v1::CallbackState
   }
 }
 
+/// Whether the checkpoint was taken in the part of the run that counts, not in one that a later resume superseded.
+bool is_in_effective_history(const v1::CheckpointHeader& header, const fs::path& events) {
+  EventHistory history(events);
+  uint32_t incarnation = 1;
+  for (Event event; history.next(event) && event.seq() <= header.seq();) {
+    incarnation = event.has_run_resumed() ? event.run_resumed().incarnation() : incarnation;
+    if (event.seq() == header.seq()) {
+      return event.has_checkpoint_taken() && incarnation == header.incarnation();
+    }
+  }
+  return false;
+}
+
+/// Name of a run: that of its directory.
+std::string name_of(const fs::path& run_directory) {
+  const fs::path path = fs::absolute(run_directory).lexically_normal();
+  return (path.has_filename() ? path : path.parent_path()).filename().string();
+}
+
 /// "<folder>/001", or the first number after it that is free.
 fs::path next_numbered(const fs::path& folder) {
   for (int number = 1;; ++number) {
@@ -117,8 +137,7 @@ class Trainer::Impl {
   std::map<std::string, StateDict> callback_states() const;
   void add_callback(std::unique_ptr<Callback> callback);
   RunResult fit(Module& module, DataModule& data, const std::string& resume);
-  RunResult evaluate(Stage stage, Module& module, DataModule& data, const std::string& checkpoint,
-                     std::vector<at::Tensor>* predictions = nullptr);
+  RunResult evaluate(Stage stage, Module& module, DataModule& data, const std::string& checkpoint);
 
  private:
   void prepare_process();
@@ -236,6 +255,11 @@ RunResumed Trainer::Impl::run_resumed(const FoundCheckpoint& found, const EventL
     throw CorruptionError("resume: " + found.file.string() + " was taken at seq " + std::to_string(header.seq()) +
                           ", but the run's log ends at seq " + std::to_string(log.last_seq()) + ": it has lost events");
   }
+  if (!is_in_effective_history(header, RunPaths{found.run_directory}.events())) {
+    throw ConfigError("resume: " + found.file.string() +
+                      " was taken in a part of the run that a later resume superseded: " +
+                      "the run cannot go on from it; its weights can be tested");
+  }
   RunResumed resumed;
   resumed.set_incarnation(log.incarnation() + 1);
   resumed.set_from_seq(header.seq());
@@ -245,7 +269,12 @@ RunResumed Trainer::Impl::run_resumed(const FoundCheckpoint& found, const EventL
   resumed.set_resumed_at_unix_us(now_unix_us());
   resumed.set_config_json(config_json());
   *resumed.mutable_environment() = current_environment();
-  for (const auto& difference : environment_differences(header.environment(), resumed.environment())) {
+  auto differences = environment_differences(header.environment(), resumed.environment());
+  if (found.data.training_state && found.data.training_state->seed() != options_.seed) {
+    differences.push_back("seed: " + std::to_string(found.data.training_state->seed()) + " before, " +
+                          std::to_string(options_.seed) + " now");
+  }
+  for (const auto& difference : differences) {
     std::cerr << "troupe: warning: the run goes on in another environment, so it may differ in its last bits: " +
                      difference + "\n";
     resumed.add_environment_differences(difference);
@@ -296,7 +325,7 @@ RunResult Trainer::Impl::fit(Module& module, DataModule& data, const std::string
   prepare_process();
   std::optional<FoundCheckpoint> found;
   if (!resume.empty()) {
-    found = find_checkpoint(resume, options_);
+    found = find_checkpoint(resume, options_, CheckpointUse::kResume);
   }
   const fs::path path = fit_directory(found ? &*found : nullptr);
   auto callbacks = callbacks_for(v1::STAGE_FIT);
@@ -317,7 +346,6 @@ RunResult Trainer::Impl::fit(Module& module, DataModule& data, const std::string
   }
 
   const RunDirectory directory(path);
-  directory.write_config(nlohmann::json::parse(config_json()).dump(2) + "\n");
   remove_stale_temporaries(directory.checkpoints());
   auto log = std::make_shared<EventLogWriter>(directory.events());
   if (log->recovery()) {
@@ -327,7 +355,7 @@ RunResult Trainer::Impl::fit(Module& module, DataModule& data, const std::string
     callback->set_run_directory(directory.root());
   }
   RunOpening opening;
-  std::string run_id = path.filename().string();
+  std::string run_id = name_of(path);
   if (found) {
     load_states(callbacks, found->data.callback_states);
     run_id = found->data.header.run_id();
@@ -335,6 +363,7 @@ RunResult Trainer::Impl::fit(Module& module, DataModule& data, const std::string
   } else {
     opening = run_started(v1::STAGE_FIT, run_id);
   }
+  directory.write_config(nlohmann::json::parse(config_json()).dump(2) + "\n");
   RunSystemConfig config = system_config(directory, run_id, std::move(callbacks));
   config.log = std::move(log);
   if (found) {
@@ -346,15 +375,14 @@ RunResult Trainer::Impl::fit(Module& module, DataModule& data, const std::string
   return run(system, directory.root(), [&] { return loop.run(system, std::move(opening), elapsed_us); });
 }
 
-RunResult Trainer::Impl::evaluate(Stage stage, Module& module, DataModule& data, const std::string& checkpoint,
-                                  std::vector<at::Tensor>* predictions) {
+RunResult Trainer::Impl::evaluate(Stage stage, Module& module, DataModule& data, const std::string& checkpoint) {
   const CallGuard call(running_);
   prepare_process();
   std::optional<FoundCheckpoint> found;
   if (!checkpoint.empty()) {
     TrainerOptions where = options_;
     where.run_dir = where.run_dir.empty() ? last_fit_directory_.string() : where.run_dir;
-    found = find_checkpoint(checkpoint, where);
+    found = find_checkpoint(checkpoint, where, CheckpointUse::kWeights);
   }
   data.setup();
   const bool validates = stage == v1::STAGE_VALIDATE;
@@ -380,7 +408,7 @@ RunResult Trainer::Impl::evaluate(Stage stage, Module& module, DataModule& data,
   for (const auto& callback : callbacks) {
     callback->set_run_directory(directory.root());
   }
-  const std::string run_id = directory.root().filename().string();
+  const std::string run_id = name_of(directory.root());
   RunSystemConfig config = system_config(directory, run_id, std::move(callbacks));
   config.log = std::make_shared<EventLogWriter>(directory.events());
   const SignalGuard signals(options_.handle_signals);
@@ -397,9 +425,7 @@ RunResult Trainer::Impl::evaluate(Stage stage, Module& module, DataModule& data,
     return {v1::RUN_STATUS_FINISHED, "all batches done", {}, {}, 0};
   });
   result.metrics.insert(evaluation.metrics.begin(), evaluation.metrics.end());
-  if (predictions != nullptr) {
-    *predictions = std::move(evaluation.predictions);
-  }
+  result.predictions = std::move(evaluation.predictions);
   return result;
 }
 
@@ -423,10 +449,8 @@ RunResult Trainer::test(Module& module, DataModule& data, const std::string& che
   return impl_->evaluate(v1::STAGE_TEST, module, data, checkpoint);
 }
 
-std::vector<at::Tensor> Trainer::predict(Module& module, DataModule& data, const std::string& checkpoint) {
-  std::vector<at::Tensor> predictions;
-  impl_->evaluate(v1::STAGE_PREDICT, module, data, checkpoint, &predictions);
-  return predictions;
+RunResult Trainer::predict(Module& module, DataModule& data, const std::string& checkpoint) {
+  return impl_->evaluate(v1::STAGE_PREDICT, module, data, checkpoint);
 }
 
 std::map<std::string, StateDict> Trainer::callback_states() const {

@@ -20,13 +20,14 @@ namespace troupe {
 /// How a run ended, and what it came to.
 struct RunResult {
   v1::RunStatus status = v1::RUN_STATUS_FINISHED;
-  std::string reason;       ///< One line: the limit, the vote or the signal that ended it.
-  std::string stopped_by;   ///< State key of the callback whose vote stopped it; empty otherwise.
-  std::string stop_reason;  ///< That vote's reason.
-  int signal = 0;           ///< The signal that interrupted it; 0 otherwise.
-  std::string run_dir;      ///< Where the log, the checkpoints and the loggers' files lie.
-  RunState state;           ///< The fold of the whole log: metrics, learning rates, checkpoints, ...
-  MetricMap metrics;        ///< Of validate and test: the means that the stage gave.
+  std::string reason;                   ///< One line: the limit, the vote or the signal that ended it.
+  std::string stopped_by;               ///< State key of the callback whose vote stopped it; empty otherwise.
+  std::string stop_reason;              ///< That vote's reason.
+  int signal = 0;                       ///< The signal that interrupted it; 0 otherwise.
+  std::string run_dir;                  ///< Where the log, the checkpoints and the loggers' files lie.
+  RunState state;                       ///< The fold of the whole log: metrics, learning rates, checkpoints, ...
+  MetricMap metrics;                    ///< Of validate and test: the means that the stage gave.
+  std::vector<at::Tensor> predictions;  ///< Of predict: what predict_step gave, one tensor per batch, on the CPU.
 };
 
 /// A callback that the Trainer runs, for reading it before and after a run. During one it belongs to its actor.
@@ -79,8 +80,7 @@ class Trainer {
   /// weights alone.
   RunResult validate(Module& module, DataModule& data, const std::string& checkpoint = {});
   RunResult test(Module& module, DataModule& data, const std::string& checkpoint = {});
-  /// The predictions of predict_step, one tensor per batch, on the CPU.
-  std::vector<at::Tensor> predict(Module& module, DataModule& data, const std::string& checkpoint = {});
+  RunResult predict(Module& module, DataModule& data, const std::string& checkpoint = {});
 
   const TrainerOptions& options() const;
   /// State of every callback that has one and ran in the last call, by state key: the Trainer's own ones too. Between

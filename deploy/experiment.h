@@ -41,7 +41,8 @@ class Experiment {
   template <DescribedOptions Options>
   void add_options(std::string prefix, Options& options) {
     groups_.push_back(
-        {prefix, field_infos(option_fields(options)), [prefix, &options](const auto& json) { read_options(prefix, options, json); },
+        {prefix, field_infos(option_fields(options)),
+         [prefix, &options](const auto& json) { read_options(prefix, options, json); },
          [&options](const auto& owner, const auto& name, const auto& text) { set_option(owner, options, name, text); },
          [prefix, &options] { check_options(prefix, options); }, [&options] { return options_to_json(options); }});
   }

@@ -55,7 +55,8 @@ class Command {
     if (name != "config") {
       app_.add_option("--resume", resume_, resume_help())->type_name("RUN|FILE|last|best");
     }
-    trainer_flags_ = std::make_unique<OptionFlags>(app_, kTrainerPrefix, field_infos(option_fields(experiment.trainer)));
+    trainer_flags_ =
+        std::make_unique<OptionFlags>(app_, kTrainerPrefix, field_infos(option_fields(experiment.trainer)));
     for (const auto& group : experiment.option_groups()) {
       group_flags_.push_back(std::make_unique<OptionFlags>(app_, group.prefix, group.infos));
     }
@@ -215,8 +216,9 @@ int carry_out(Command& command, Experiment& experiment) {
   if (command.name() == "test") {
     return report(trainer.test(*module, *data, command.resume()));
   }
-  print_predictions(trainer.predict(*module, *data, command.resume()));
-  return 0;
+  const RunResult predicted = trainer.predict(*module, *data, command.resume());
+  print_predictions(predicted.predictions);
+  return predicted.signal != 0 ? 128 + predicted.signal : 0;
 }
 
 /// The text of the exception being handled, on one line.

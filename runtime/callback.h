@@ -97,8 +97,31 @@ concept HasStateKey = requires(const T& callback) {
   { callback.state_key() } -> std::convertible_to<std::string>;
 };
 
+/// Whether the loop can wait for an answer to E: not to what actors emit, and not to what answers bring on.
+template <class E>
+inline constexpr bool kAskable = true;
+#define TROUPE_NOT_ASKABLE(Message) \
+  template <>                       \
+  inline constexpr bool kAskable<Message> = false;
+TROUPE_NOT_ASKABLE(CommandApplied)
+TROUPE_NOT_ASKABLE(CommandRefused)
+TROUPE_NOT_ASKABLE(CallbackAttached)
+TROUPE_NOT_ASKABLE(CallbackFailed)
+TROUPE_NOT_ASKABLE(CallbackRestarted)
+TROUPE_NOT_ASKABLE(CallbackEventSkipped)
+TROUPE_NOT_ASKABLE(CallbackDetached)
+TROUPE_NOT_ASKABLE(CheckpointTaken)
+TROUPE_NOT_ASKABLE(CheckpointSaved)
+TROUPE_NOT_ASKABLE(CheckpointFailed)
+TROUPE_NOT_ASKABLE(CheckpointRemoved)
+TROUPE_NOT_ASKABLE(RunEnded)
+#undef TROUPE_NOT_ASKABLE
+
 template <class T, class E>
 void find_hook(CallbackInfo& info) {
+  static_assert(
+      kAskable<E> || !Controls<T, E>,
+      "no controller is asked about this event: take it as an observer, on(const E&) or on(const E&, const RunState&)");
   static_assert(
       forms<T, E>() <= 1,
       "this callback has two forms of on() for one event: keep one of on(const E&), on(const E&, const RunState&) "

@@ -135,10 +135,12 @@ EvaluationResult EvaluationLoop::run_stage(DataLoader& loader, int64_t batches, 
   if (!progress.running()) {
     progress.set_running(true);
     progress.set_batches_done(0);
+    progress.clear_metrics();
     Events::on_start(module_);
     emitter_.publish<typename Events::Started>();
     context.enter_epoch_hook(collector);
     Events::on_epoch_start(module_);
+    collector.save(progress.mutable_metrics());
     emitter_.publish<typename Events::EpochStarted>();
   } else {
     collector.load(progress.metrics());

@@ -42,8 +42,8 @@ class EventSink {
   virtual Round ask(std::shared_ptr<Event> event) = 0;
   /// Hands over the copied state with its CheckpointTaken event; the file is written later, elsewhere.
   virtual void take_checkpoint(std::shared_ptr<Event> taken, std::shared_ptr<Snapshot> snapshot, bool weights_only) = 0;
-  /// Removes a checkpoint file once those taken before are durable; if one of them failed, the file stays.
-  virtual void remove_checkpoint(const std::string& path) = 0;
+  /// Removes a checkpoint file unless one of the `saves_before` checkpoints taken last before it could not be written.
+  virtual void remove_checkpoint(const std::string& path, int saves_before) = 0;
   /// Returns when everything emitted so far is in the log's file.
   virtual void flush() = 0;
 

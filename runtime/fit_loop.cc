@@ -22,6 +22,8 @@ FitLoop::FitLoop(Module& module, std::shared_ptr<DataLoader> train, std::shared_
 
 void FitLoop::restore(const Snapshot& snapshot) {
   training_.restore(snapshot);
+  unfinished_round_ = loop().pending();  // Not in loop(): RunResumed brings on a round of its own.
+  loop().clear_pending();
 }
 
 RunOutcome FitLoop::run(EventSink& sink, RunOpening opening, uint64_t elapsed_us) {
@@ -45,6 +47,7 @@ void FitLoop::fit(const std::string& resumed_from) {
     CheckpointLoaded loaded;
     loaded.set_path(resumed_from);
     emitter_->publish(std::move(loaded));
+    finish_pending_round();
   }
   if (loop().phase() == LoopState::PHASE_FIT_START) {
     start_fit();
@@ -91,6 +94,7 @@ void FitLoop::check_sanity() {
   set_position(v1::STAGE_FIT);
   if (!done()) {
     module_.on_train_start();
+    loop().set_train_started(true);
     emitter_->publish<TrainStarted>();
   }
 }
@@ -224,8 +228,7 @@ void FitLoop::validate() {
 
 void FitLoop::end_fit() {
   set_position(v1::STAGE_FIT);
-  const bool trained = loop().phase() == LoopState::PHASE_EPOCH_ENDED;
-  if (trained) {
+  if (loop().train_started() && loop().phase() != LoopState::PHASE_TRAIN_ENDED) {
     module_.on_train_end();
     loop().set_phase(LoopState::PHASE_TRAIN_ENDED);
     emitter_->publish(TrainEnded());

@@ -71,6 +71,9 @@ class FitLoop {
   /// Ends the run here if a signal asks for it.
   void check_interrupt();
   void apply(const Round& round, EventType about);
+  /// Carries out what a round still had to do when the checkpoint that the run goes on from was taken in it.
+  void finish_pending_round();
+  void carry_out_pending();
   /// Why a command makes no sense here; empty when it can be carried out.
   std::string refusal(const Decision& decision, EventType about);
   void carry_out(const Decision& decision);
@@ -94,6 +97,7 @@ class FitLoop {
   std::optional<EventEmitter> emitter_;
   std::optional<ModuleContext> context_;
   StopVotes votes_;
+  v1::PendingRound unfinished_round_;  // Of the checkpoint that the run goes on from.
 };
 
 }  // namespace troupe

@@ -74,13 +74,43 @@ void FitLoop::check_interrupt() {
 
 void FitLoop::apply(const Round& round, EventType about) {
   const auto contradictions = find_contradictions(round.decisions);
+  v1::PendingRound pending;
+  pending.set_cause_seq(round.seq);
+  pending.set_about(static_cast<uint32_t>(about));
   for (size_t i = 0; i < round.decisions.size(); ++i) {
-    const auto& decision = round.decisions[i];
-    const std::string reason = contradictions[i].empty() ? refusal(decision, about) : contradictions[i];
+    auto* decision = pending.add_decisions();
+    decision->set_from(round.decisions[i].from);
+    decision->set_from_type(round.decisions[i].from_type);
+    *decision->mutable_command() = round.decisions[i].command;
+    decision->set_contradiction(contradictions[i]);
+  }
+  *loop().mutable_pending() = std::move(pending);
+  carry_out_pending();
+}
+
+void FitLoop::finish_pending_round() {
+  if (unfinished_round_.decisions_size() > 0) {
+    const Position position = emitter_->position();
+    emitter_->position() = unfinished_round_.position();
+    *loop().mutable_pending() = std::move(unfinished_round_);
+    carry_out_pending();
+    emitter_->position() = position;
+  }
+}
+
+void FitLoop::carry_out_pending() {
+  while (loop().pending().decisions_size() > 0) {
+    auto& pending = *loop().mutable_pending();
+    const v1::PendingRound::Decision next = pending.decisions(0);
+    pending.mutable_decisions()->DeleteSubrange(0, 1);  // A checkpoint that it takes has only what comes after it.
+    *pending.mutable_position() = emitter_->position();
+    const Decision decision{next.from(), next.from_type(), next.command()};
+    const auto about = static_cast<EventType>(pending.about());
+    const std::string reason = next.contradiction().empty() ? refusal(decision, about) : next.contradiction();
     if (!reason.empty()) {
       CommandRefused refused;
       refused.set_from(decision.from);
-      refused.set_cause_seq(round.seq);
+      refused.set_cause_seq(pending.cause_seq());
       *refused.mutable_command() = decision.command;
       refused.set_reason(reason);
       emitter_->publish(std::move(refused));
@@ -88,17 +118,21 @@ void FitLoop::apply(const Round& round, EventType about) {
     }
     CommandApplied applied;
     applied.set_from(decision.from);
-    applied.set_cause_seq(round.seq);
+    applied.set_cause_seq(pending.cause_seq());
     *applied.mutable_command() = decision.command;
     emitter_->publish(std::move(applied));
     carry_out(decision);
   }
+  loop().clear_pending();
 }
 
 std::string FitLoop::refusal(const Decision& decision, EventType about) {
   const auto& command = decision.command;
   switch (command.command_case()) {
     case v1::Command::kSaveCheckpoint:
+      if (command.save_checkpoint().path().empty()) {
+        return "a checkpoint needs a path";
+      }
       return resumable_after(about) && emitter_->position().stage() != v1::STAGE_SANITY_CHECK
                  ? std::string()
                  : "a checkpoint can be taken after TrainEpochStarted, TrainBatchEnded, ValidationEpochStarted, "
@@ -145,10 +179,12 @@ void FitLoop::carry_out(const Decision& decision) {
       break;
     }
     case v1::Command::kSaveCheckpoint:
+      loop().mutable_pending()->set_saves(loop().pending().saves() + 1);
       take_checkpoint(command.save_checkpoint(), decision.from);
       break;
     case v1::Command::kRemoveCheckpoint:
-      emitter_->sink().remove_checkpoint(command.remove_checkpoint().path());
+      emitter_->sink().remove_checkpoint(command.remove_checkpoint().path(),
+                                         std::max<int>(1, static_cast<int>(loop().pending().saves())));
       break;
     default:
       break;  // LogMetric: the fold of CommandApplied is its whole effect.

@@ -212,6 +212,13 @@ void require_known_optimizer(const Optimizer& optimizer) {
   }
 }
 
+void require_named_parameters(Optimizer& optimizer, const torch::nn::Module& module) {
+  const auto names = names_of(module);
+  for (auto& group : optimizer.param_groups()) {
+    group_names(group, names);
+  }
+}
+
 double momentum_of(OptimizerParamGroup& group) {
   return option_of(group, {"momentum", "beta1"});
 }

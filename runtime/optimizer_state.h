@@ -17,6 +17,10 @@ std::string optimizer_type(const torch::optim::Optimizer& optimizer);
 /// Throws ConfigError when the state of this optimizer cannot be kept (LBFGS and classes that LibTorch does not have).
 void require_known_optimizer(const torch::optim::Optimizer& optimizer);
 
+/// Throws ConfigError when the optimizer holds a parameter that is not registered with the module: a checkpoint cannot
+/// name it.
+void require_named_parameters(torch::optim::Optimizer& optimizer, const torch::nn::Module& module);
+
 /// Momentum (SGD, RMSprop) or first beta (Adam, AdamW) of a group; 0 where the optimizer has none.
 double momentum_of(torch::optim::OptimizerParamGroup& group);
 double weight_decay_of(torch::optim::OptimizerParamGroup& group);

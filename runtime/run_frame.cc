@@ -26,13 +26,12 @@ void publish_torn_down(EventEmitter& emitter, Stage stage) {
   emitter.publish(std::move(torn_down));
 }
 
-/// Tells of the exception being handled. What fails here is dropped: the log or a controller is then what failed first,
-/// nobody is left to tell, and the first error is the one that says why.
-void publish_exception(EventEmitter& emitter, Stage stage) {
-  const ExceptionRaised raised = current_exception_raised();
+/// Publishes after a failure. What fails here is dropped: the log or a controller is then what failed first, nobody is
+/// left to tell, and the first error is the one that says why.
+template <class Publish>
+void try_to(const Publish& publish) {
   try {
-    emitter.publish(raised);
-    publish_torn_down(emitter, stage);
+    publish();
   } catch (...) {  // NOLINT(bugprone-empty-catch)
   }
 }
@@ -63,7 +62,9 @@ void run_framed(EventEmitter& emitter, Stage stage, RunOpening opening, const st
     publish_torn_down(emitter, stage);
     throw;
   } catch (...) {
-    publish_exception(emitter, stage);
+    const ExceptionRaised raised = current_exception_raised();
+    try_to([&] { emitter.publish(raised); });
+    try_to([&] { publish_torn_down(emitter, stage); });
     throw;
   }
   publish_torn_down(emitter, stage);

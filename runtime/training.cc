@@ -53,7 +53,7 @@ Training::Training(Module& module, uint64_t seed) : module_(module), config_(tak
     base_lrs_.push_back(group.options().get_lr());
   }
   apply_schedule();
-  capture(/*weights_only=*/false);  // Fails now, not at the first checkpoint, when a parameter cannot be named.
+  require_named_parameters(optimizer(), module_);
 }
 
 void Training::zero_grad() {

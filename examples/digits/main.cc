@@ -122,7 +122,7 @@ int main(int argc, char** argv) {
   experiment.trainer.log_every_n_steps = 10;
   experiment.add_options("model", model);
   experiment.add_options("data", data);
-  experiment.module = [&] { return std::make_shared<DigitsModule>(model, *experiment.trainer.max_epochs); };
+  experiment.module = [&] { return std::make_shared<DigitsModule>(model, experiment.trainer.resolved_max_epochs()); };
   experiment.data = [&] { return std::make_shared<DigitsDataModule>(data, experiment.trainer.seed); };
   experiment.add_callback("ModelCheckpoint", troupe::ModelCheckpointOptions{
                                                  .monitor = "val_acc", .mode = troupe::Mode::kMax, .save_last = true});

@@ -317,6 +317,33 @@ TEST_CASE("a checkpoint that cannot be written is reported, and training goes on
   CHECK(events_of<CheckpointSaved>(run_dir).empty());
 }
 
+TEST_CASE("an older checkpoint stays when the one that replaces it could not be written") {
+  const TemporaryFolder folder;
+  const fs::path run_dir = folder.path() / "run";
+  const fs::path blocked = folder.path() / "file";
+  std::ofstream(blocked) << "not a folder";
+  const CapturedStderr quiet;
+  trained_weights(run_dir, [&](Trainer& trainer) {
+    trainer.on<TrainEpochEnded>("saver", [&](const TrainEpochEnded&, Control& control) {
+      const auto save = [&](const std::string& path) {
+        v1::SaveCheckpoint command;
+        command.set_path(path);
+        control.save_checkpoint(command);
+      };
+      if (control.run().epoch() == 0) {
+        save("checkpoints/old.ckpt");
+        return;
+      }
+      save((blocked / "new.ckpt").string());
+      save("checkpoints/last.ckpt");
+      control.remove_checkpoint("checkpoints/old.ckpt");
+    });
+  });
+  CHECK(fs::exists(run_dir / "checkpoints" / "old.ckpt"));
+  CHECK(fs::exists(run_dir / "checkpoints" / "last.ckpt"));
+  CHECK(events_of<CheckpointRemoved>(run_dir).empty());
+}
+
 TEST_CASE("a finished run goes on when its limit is raised") {
   const TemporaryFolder folder;
   auto options = tiny_options(folder.path() / "run");
@@ -343,7 +370,7 @@ TEST_CASE("validate and test give the means of their stage, predict what the mod
   CHECK(tested.metrics.size() == 1);
   CHECK(tested.metrics.at("test_loss") == doctest::Approx(*fitted.state.metric("val_loss")).epsilon(1e-6));
   CHECK(trainer.validate(module, data, "last").metrics.at("val_loss") == tested.metrics.at("test_loss"));
-  const auto predictions = trainer.predict(module, data);
+  const auto predictions = trainer.predict(module, data).predictions;
   REQUIRE(predictions.size() == 3);
   CHECK(predictions[0].sizes() == at::IntArrayRef({3, 2}));
   CHECK(verify_event_log(fs::path(tested.run_dir) / "events").ended);

@@ -124,7 +124,9 @@ TEST_CASE("gradients are clipped after OptimizerStepStarted, by norm or by value
   options.limit_train_batches = 1;
   options.gradient_clip_val = 1e-6;
   SUBCASE("by norm") {}
-  SUBCASE("by value") { options.gradient_clip_algorithm = GradientClipAlgorithm::kValue; }
+  SUBCASE("by value") {
+    options.gradient_clip_algorithm = GradientClipAlgorithm::kValue;
+  }
   Setup setup(options);
   const auto before = weights_of(setup.module);
   setup.run();

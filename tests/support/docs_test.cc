@@ -21,5 +21,6 @@ TEST_CASE("README.md quotes the quickstart as it is compiled") {
   REQUIRE(start != std::string::npos);
   const auto end = readme.find("```\n<!-- end examples/quickstart/main.cc -->", start);
   REQUIRE(end != std::string::npos);
-  CHECK(readme.substr(start + begin.size(), end - start - begin.size()) == read_file(kRoot / "examples/quickstart/main.cc"));
+  CHECK(readme.substr(start + begin.size(), end - start - begin.size()) ==
+        read_file(kRoot / "examples/quickstart/main.cc"));
 }

@@ -22,11 +22,12 @@ class RecordingSink : public EventSink {
     sort_canonically(round.decisions);
     return round;
   }
-  void take_checkpoint(std::shared_ptr<Event> taken, std::shared_ptr<Snapshot> snapshot, bool /*weights_only*/) override {
+  void take_checkpoint(std::shared_ptr<Event> taken, std::shared_ptr<Snapshot> snapshot,
+                       bool /*weights_only*/) override {
     add(std::move(taken));
     snapshots.push_back(std::move(snapshot));
   }
-  void remove_checkpoint(const std::string& path) override { removed.push_back(path); }
+  void remove_checkpoint(const std::string& path, int /*saves_before*/) override { removed.push_back(path); }
   void flush() override {}
   int pending_signal() const override { return signal; }
 

@@ -55,7 +55,7 @@ EventTypeSet selected_types(const std::vector<std::string>& names) {
       for (const auto& each : all_event_infos()) {
         known.append(known.empty() ? "" : ", ").append(each.name);
       }
-      throw ConfigError("no event type '" + name + "'; there are " + known);
+      throw ConfigError(std::string("no event type '").append(name).append("'; there are ").append(known));
     }
     types.set(static_cast<size_t>(info->type));
   }

@@ -5,6 +5,18 @@ namespace troupe {
 EventEmitter::EventEmitter(EventSink& sink, uint64_t elapsed_us)
     : sink_(sink), started_(std::chrono::steady_clock::now() - std::chrono::microseconds(elapsed_us)) {}
 
+std::shared_ptr<Event> EventEmitter::new_event() {
+  constexpr int kEventsPerArena = 64;
+  if (!arena_ || events_in_arena_ == kEventsPerArena) {
+    google::protobuf::ArenaOptions options;
+    options.start_block_size = size_t{16} << 10;
+    arena_ = std::make_shared<google::protobuf::Arena>(options);
+    events_in_arena_ = 0;
+  }
+  ++events_in_arena_;
+  return {arena_, google::protobuf::Arena::CreateMessage<Event>(arena_.get())};
+}
+
 uint64_t EventEmitter::elapsed_us() const {
   const auto elapsed = std::chrono::steady_clock::now() - started_;
   const auto us = std::chrono::duration_cast<std::chrono::microseconds>(elapsed).count();

@@ -40,7 +40,7 @@ struct OptionNamedType {
 };
 
 struct Misnamed {
-  explicit Misnamed(OptionNamedType) {}
+  explicit Misnamed(const OptionNamedType&) {}
   void on(const TrainEnded&) {}
 };
 

@@ -28,14 +28,18 @@ endfunction()
 
 # Sources that include <torch/torch.h> share one precompiled header, which the target troupe_runtime makes. GCC takes it only where
 # the code is generated alike, so an executable that uses it is compiled as position-independent as a library (-fPIC, not -fPIE).
+# Where nothing is precompiled, an executable still gets LibTorch's logging macros first: its CHECK, defined after doctest's, would
+# take that one's place.
 function(troupe_precompile_torch target)
+  get_target_property(type ${target} TYPE)
   if(TROUPE_PRECOMPILE_TORCH)
-    get_target_property(type ${target} TYPE)
     if(type STREQUAL "EXECUTABLE")
       set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
       target_compile_options(${target} PRIVATE -fPIC)
     endif()
     target_precompile_headers(${target} REUSE_FROM troupe_runtime)
+  elseif(type STREQUAL "EXECUTABLE")
+    target_compile_options(${target} PRIVATE "SHELL:-include c10/util/Logging.h")
   endif()
 endfunction()
 

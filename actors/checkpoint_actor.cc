@@ -12,34 +12,8 @@
 namespace troupe {
 namespace {
 
-constexpr std::chrono::seconds kCallbackStatePatience{10};
-
-CheckpointParts parts_of(const CheckpointJob& job, const CheckpointContext& context, std::string& missing) {
-  CheckpointParts parts;
-  parts.header.set_run_id(context.run_id);
-  parts.header.set_incarnation(job.run_state->incarnation());
-  parts.header.set_seq(job.seq);
-  parts.header.set_elapsed_us(job.snapshot->elapsed_us);
-  *parts.header.mutable_position() = job.snapshot->position;
-  parts.header.set_weights_only(job.weights_only);
-  *parts.header.mutable_environment() = context.environment;
-  for (const auto& named : job.snapshot->tensors) {
-    parts.tensors.push_back(view_tensor(named));
-  }
-  parts.training_state = job.snapshot->state;
-  parts.run_state = job.run_state->to_proto();
-  for (const auto& late : job.callback_states->wait(kCallbackStatePatience)) {
-    missing += (missing.empty() ? "" : ", ") + late;
-  }
-  for (auto& [from, state] : job.callback_states->take()) {
-    if (state.has_state()) {  // A callback that has been detached has none.
-      parts.callback_states.push_back(std::move(state));
-    }
-  }
-  std::sort(parts.callback_states.begin(), parts.callback_states.end(),
-            [](const auto& a, const auto& b) { return a.state_key() < b.state_key(); });
-  return parts;
-}
+constexpr std::chrono::milliseconds kCallbackStatePatience{1000};
+constexpr std::chrono::milliseconds kLateCallbackPatience{20};
 
 }  // namespace
 
@@ -76,14 +50,51 @@ void CheckpointActor::write(const CheckpointJob& job) {
   }
 }
 
+/// The states at the checkpoint's place. Of a callback that is behind, the state that it had last, with its place: what
+/// comes after is in the log, and is delivered again when the run goes on from here.
+std::vector<v1::CallbackState> CheckpointActor::callback_states(const CheckpointJob& job) {
+  auto& collector = *job.callback_states;
+  auto missing = collector.wait(kLateCallbackPatience);
+  const auto was_late = [this](const std::string& key) { return late_.contains(key); };
+  if (!std::all_of(missing.begin(), missing.end(), was_late)) {
+    missing = collector.wait(kCallbackStatePatience);
+  }
+  late_ = {missing.begin(), missing.end()};
+  std::vector<v1::CallbackState> states;
+  for (auto& [from, state] : collector.take()) {
+    states.push_back(std::move(state));
+  }
+  for (const auto& host : job.stateful) {
+    if (late_.contains(host->info().state_key)) {
+      states.push_back(host->last_state().get());
+    }
+  }
+  std::erase_if(states, [](const auto& state) { return !state.has_state(); });  // Of one that has been detached.
+  std::sort(states.begin(), states.end(), [](const auto& a, const auto& b) { return a.state_key() < b.state_key(); });
+  return states;
+}
+
+CheckpointParts CheckpointActor::parts_of(const CheckpointJob& job) {
+  CheckpointParts parts;
+  parts.header.set_run_id(context_.run_id);
+  parts.header.set_incarnation(job.run_state->incarnation());
+  parts.header.set_seq(job.seq);
+  parts.header.set_elapsed_us(job.snapshot->elapsed_us);
+  *parts.header.mutable_position() = job.snapshot->position;
+  parts.header.set_weights_only(job.weights_only);
+  *parts.header.mutable_environment() = context_.environment;
+  for (const auto& named : job.snapshot->tensors) {
+    parts.tensors.push_back(view_tensor(named));
+  }
+  parts.training_state = job.snapshot->state;
+  parts.run_state = job.run_state->to_proto();
+  parts.callback_states = callback_states(job);
+  return parts;
+}
+
 void CheckpointActor::save(const CheckpointJob& job) {
   const auto started = std::chrono::steady_clock::now();
-  std::string missing;
-  const CheckpointParts parts = parts_of(job, context_, missing);
-  if (!missing.empty()) {
-    throw Error("the state of " + missing + " did not come within " + std::to_string(kCallbackStatePatience.count()) +
-                " s");
-  }
+  const CheckpointParts parts = parts_of(job);
   const auto path = resolve(job.path);
   std::filesystem::create_directories(path.parent_path());
   const auto written = write_checkpoint(path, parts, context_.make_log_durable);

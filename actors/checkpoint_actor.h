@@ -9,10 +9,13 @@
 #include <limits>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "actors/callback_host.h"
 #include "actors/event_queue.h"
+#include "runtime/checkpoint_file.h"
 #include "runtime/snapshot.h"
 
 namespace troupe {
@@ -33,6 +36,7 @@ struct CheckpointJob {
   std::shared_ptr<Snapshot> snapshot;
   std::shared_ptr<const RunState> run_state;  ///< Just after CheckpointTaken.
   std::shared_ptr<StateCollector> callback_states;
+  std::vector<std::shared_ptr<const CallbackHost>> stateful;  ///< Those that the states are of.
 };
 
 /// Snapshots that are not on disk yet. A snapshot is a copy of the whole state, so there are at most two: the loop
@@ -93,12 +97,15 @@ class CheckpointActor : public caf::event_based_actor {
  private:
   void write(const CheckpointJob& job);
   void save(const CheckpointJob& job);
+  CheckpointParts parts_of(const CheckpointJob& job);
+  std::vector<v1::CallbackState> callback_states(const CheckpointJob& job);
   void remove(const RemoveCheckpointFile& message);
   std::filesystem::path resolve(const std::string& path) const { return context_.run_directory / path; }
 
   CheckpointContext context_;
   std::shared_ptr<EventQueue> queue_;
   std::shared_ptr<SnapshotSlots> slots_;
+  std::set<std::string> late_;  // Callbacks whose state did not come in time for the last checkpoint.
   int durable_in_a_row_ = std::numeric_limits<int>::max() / 2;  // Saves since the last one that failed.
 };
 

@@ -2,7 +2,7 @@
 
 namespace troupe {
 
-bool EventQueue::push(std::shared_ptr<Event> event) {
+bool EventQueue::push(std::shared_ptr<Event> event, std::shared_ptr<const StepOutputs> outputs) {
   std::unique_lock lock(mutex_);
   if (items_.size() >= events_max_) {
     waits_.fetch_add(1, std::memory_order_relaxed);
@@ -13,7 +13,7 @@ bool EventQueue::push(std::shared_ptr<Event> event) {
   if (closed_) {
     return false;
   }
-  items_.push_back({std::move(event), nullptr});
+  items_.push_back({std::move(event), nullptr, std::move(outputs)});
   if (items_.size() == events_max_ / 2) {
     urgent_ = true;
     filled_.notify_one();

@@ -12,7 +12,9 @@
 
 namespace troupe {
 
-/// What the loop wants of the relay besides handing on an event; see relay_actor.h.
+struct StepOutputs;
+
+/// What the loop wants of the relay besides handing on an event; see relay.h.
 struct RelayRequest {
   virtual ~RelayRequest() = default;
 };
@@ -21,6 +23,7 @@ struct RelayRequest {
 struct QueueItem {
   std::shared_ptr<Event> event;
   std::shared_ptr<RelayRequest> request;
+  std::shared_ptr<const StepOutputs> outputs = nullptr;  ///< Tensors beside the event.
 };
 
 /// The bounded buffer between those who emit and the relay. Pushing an event wakes nobody: the relay looks every
@@ -30,7 +33,7 @@ class EventQueue {
   explicit EventQueue(size_t events_max) : events_max_(events_max) {}
 
   /// Hands an event over. Waits while the buffer is full; false once the queue is closed.
-  bool push(std::shared_ptr<Event> event);
+  bool push(std::shared_ptr<Event> event, std::shared_ptr<const StepOutputs> outputs = nullptr);
   /// Hands a request over and wakes the relay. Never waits; false once the queue is closed.
   bool push(QueueItem item);
   /// Hands over an event of an actor that the relay may be waiting for: never waits, as push of a request, but wakes

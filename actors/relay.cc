@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <caf/send.hpp>
 
+#include "actors/callback_actor.h"
 #include "actors/console_report.h"
-#include "runtime/error.h"
+#include "runtime/step_outputs.h"
 
 namespace troupe {
 namespace {
@@ -21,7 +22,7 @@ void name_types(const EventTypeSet& types, google::protobuf::RepeatedPtrField<st
 
 Relay::Relay(std::shared_ptr<EventQueue> queue, RunState state, std::vector<Subscriber> subscribers, caf::actor log,
              caf::actor checkpoints, std::shared_ptr<LogCredit> credit, std::shared_ptr<RunFailure> failure,
-             Options options)
+             SpawnOwn spawn_own, Options options)
     : queue_(std::move(queue)),
       state_(std::move(state)),
       subscribers_(std::move(subscribers)),
@@ -29,7 +30,9 @@ Relay::Relay(std::shared_ptr<EventQueue> queue, RunState state, std::vector<Subs
       checkpoints_(std::move(checkpoints)),
       credit_(std::move(credit)),
       failure_(std::move(failure)),
-      options_(options) {
+      spawn_own_(std::move(spawn_own)),
+      options_(options),
+      health_reported_at_(std::chrono::steady_clock::now()) {
   for (const auto& subscriber : subscribers_) {
     taken_ |= subscriber.info.observes;
     taken_with_state_ |= subscriber.info.run_state;
@@ -44,6 +47,7 @@ void Relay::run() {
       patience = items.empty() ? std::min(patience * 2, options_.drain_every_when_idle) : options_.drain_every;
       process(items);
       items.clear();
+      relieve_shared_threads();
     }
   } catch (...) {
     failure_->set(std::current_exception());
@@ -54,7 +58,7 @@ void Relay::run() {
 void Relay::process(std::vector<QueueItem>& items) {
   for (auto& item : items) {
     if (item.event) {
-      accept(std::move(item.event));
+      accept(std::move(item.event), std::move(item.outputs));
     }
     if (item.request) {
       fulfil(*item.request);
@@ -64,10 +68,11 @@ void Relay::process(std::vector<QueueItem>& items) {
       announce_callbacks();
     }
   }
+  report_health();
   hand_on();
 }
 
-void Relay::accept(std::shared_ptr<Event> event) {
+void Relay::accept(std::shared_ptr<Event> event, std::shared_ptr<const StepOutputs> outputs) {
   if (event->elapsed_us() == 0) {  // An actor's: the loop's have their time and place.
     event->set_elapsed_us(elapsed_us_);
     *event->mutable_position() = state_.position();
@@ -89,7 +94,8 @@ void Relay::accept(std::shared_ptr<Event> event) {
     }
   }
   if (taken_[type]) {
-    to_callbacks_.push_back({event, taken_with_state_[type] ? snapshot() : nullptr});
+    const int64_t bytes = outputs ? outputs->bytes() : 0;
+    to_callbacks_.push_back({event, taken_with_state_[type] ? snapshot() : nullptr, std::move(outputs), bytes});
   }
   last_event_ = std::move(event);
 }
@@ -103,6 +109,11 @@ void Relay::announce_callbacks() {
     attached->set_stateful(subscriber.info.stateful);
     name_types(subscriber.info.observes, attached->mutable_observes());
     name_types(subscriber.info.controls, attached->mutable_controls());
+    name_types(subscriber.info.lives, attached->mutable_lives());
+    const auto& policy = subscriber.info.policy;
+    attached->set_lane(std::string(enum_name(policy.lane.value_or(LanePolicy::kDropOldest))));
+    attached->set_max_restarts(static_cast<uint32_t>(policy.max_restarts.value_or(0)));
+    attached->mutable_user_events()->Assign(subscriber.info.user_events.begin(), subscriber.info.user_events.end());
     accept(std::move(event));
   }
 }
@@ -114,66 +125,6 @@ std::shared_ptr<const RunState> Relay::snapshot() {
   return last_snapshot_;
 }
 
-void Relay::fulfil(RelayRequest& request) {
-  if (auto* asked = dynamic_cast<AskRequest*>(&request)) {
-    ask(*asked);
-  } else if (auto* checkpoint = dynamic_cast<CheckpointRequest*>(&request)) {
-    write_checkpoint(*checkpoint);
-  } else if (auto* remove = dynamic_cast<RemoveCheckpointRequest*>(&request)) {
-    caf::anon_send(checkpoints_, RemoveCheckpointFile{remove->path, remove->saves_before});
-  } else if (auto* flush = dynamic_cast<FlushRequest*>(&request)) {
-    hand_on();
-    if (log_) {
-      caf::anon_send(log_, FlushLog{flush->durable, flush->done});
-    } else {
-      flush->done->set_value();
-    }
-  } else if (auto* health = dynamic_cast<HealthRequest*>(&request)) {
-    hand_on();
-    for (const auto& subscriber : subscribers_) {
-      caf::anon_send(subscriber.actor, ReportHealth{health->healths});
-    }
-  } else if (auto* state = dynamic_cast<RunStateRequest*>(&request)) {
-    state->state->set_value(state_);
-  }
-}
-
-void Relay::ask(AskRequest& request) {
-  const EventPtr event = last_event_;
-  const auto run = snapshot();
-  request.seq->store(event->seq());
-  hand_on();
-  for (const auto& subscriber : subscribers_) {
-    if (subscriber.info.controls[event->body_case()]) {
-      caf::anon_send(subscriber.actor, AskController{event, run, request.round});
-    }
-  }
-}
-
-void Relay::write_checkpoint(CheckpointRequest& request) {
-  const EventPtr taken = last_event_;
-  auto job = std::make_shared<CheckpointJob>();
-  job->path = taken->checkpoint_taken().path();
-  job->seq = taken->seq();
-  job->weights_only = request.weights_only;
-  job->snapshot = std::move(request.snapshot);
-  job->run_state = snapshot();
-  hand_on();
-  std::vector<std::string> stateful;
-  for (const auto& subscriber : subscribers_) {
-    if (subscriber.info.stateful && !subscriber.lane->detached()) {
-      stateful.push_back(subscriber.info.state_key);
-    }
-  }
-  job->callback_states = std::make_shared<StateCollector>(stateful);
-  for (const auto& subscriber : subscribers_) {
-    if (subscriber.info.stateful) {
-      caf::anon_send(subscriber.actor, CaptureState{job->seq, job->callback_states});
-    }
-  }
-  caf::anon_send(checkpoints_, WriteCheckpoint{std::move(job)});
-}
-
 void Relay::hand_on() {
   if (!to_log_.empty()) {
     const size_t events = to_log_.size();
@@ -181,51 +132,62 @@ void Relay::hand_on() {
     caf::anon_send(log_, AppendEvents{std::make_shared<const std::vector<EventPtr>>(std::exchange(to_log_, {}))});
     to_log_.reserve(events);
   }
-  if (!to_callbacks_.empty()) {
-    const auto batch = std::make_shared<const std::vector<Delivery>>(std::exchange(to_callbacks_, {}));
-    for (auto& subscriber : subscribers_) {
-      hand_to(subscriber, batch);
-    }
+  if (to_callbacks_.empty()) {
+    return;
   }
-  for (auto& event : std::exchange(own_events_, {})) {
-    accept(std::move(event));
+  health_changed_ = true;
+  const auto batch = std::make_shared<const std::vector<Delivery>>(std::exchange(to_callbacks_, {}));
+  for (auto& subscriber : subscribers_) {
+    if (subscriber.host->lane().add(batch)) {
+      caf::anon_send(subscriber.actor, WorkLane());
+    }
   }
 }
 
-void Relay::hand_to(Subscriber& subscriber, const DeliveryBatch& batch) {
-  if (subscriber.lane->detached()) {
+void Relay::add_task(Subscriber& subscriber, std::function<void(CallbackHost&)> task) {
+  if (subscriber.host->lane().add(LaneTask{state_.seq(), std::move(task)})) {
+    caf::anon_send(subscriber.actor, WorkLane());
+  }
+}
+
+void Relay::relieve_shared_threads() {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  const int64_t stuck_before_us =
+      std::chrono::duration_cast<std::chrono::microseconds>(now - options_.stuck_after).count();
+  const auto stuck = [&](const Subscriber& subscriber) {
+    const int64_t since_us = subscriber.host->counters().working_since_us.load(std::memory_order_relaxed);
+    return subscriber.shares_threads && since_us != 0 && since_us < stuck_before_us;
+  };
+  const auto stuck_ones = std::count_if(subscribers_.begin(), subscribers_.end(), stuck);
+  if (static_cast<size_t>(stuck_ones) < options_.shared_threads) {
     return;
   }
-  const auto& observes = subscriber.info.observes;
-  const auto events =
-      std::count_if(batch->begin(), batch->end(), [&](const Delivery& d) { return observes[d.event->body_case()]; });
-  if (events == 0) {
+  for (auto& subscriber : subscribers_) {
+    if (subscriber.shares_threads && !stuck(subscriber)) {
+      subscriber.shares_threads = false;
+      subscriber.actor = spawn_own_(subscriber.host);
+      caf::anon_send(subscriber.actor, WorkLane());  // A wake-up may wait behind the hooks that occupy the threads.
+    }
+  }
+}
+
+void Relay::report_health() {
+  const auto now = std::chrono::steady_clock::now();
+  if (now - health_reported_at_ < options_.health_every) {
     return;
   }
-  auto& lane = *subscriber.lane;
-  if (!lane.has_room(events)) {
-    const bool lossless = subscriber.info.stateful || subscriber.info.controls.any();
-    if (!lossless) {
-      lane.count_dropped(events);
-      return;
-    }
-    if (!lane.wait_for_room(events, options_.full_lane_patience)) {
-      if (subscriber.info.controls.any()) {  // The run needs its decisions.
-        throw CallbackError("callback " + subscriber.info.state_key + " does not keep up: its lane was full for " +
-                            std::to_string(options_.full_lane_patience.count()) + " s");
-      }
-      lane.detach();
-      auto event = std::make_shared<Event>();
-      event->mutable_callback_detached()->set_state_key(subscriber.info.state_key);
-      event->mutable_callback_detached()->set_reason("its lane was full for " +
-                                                     std::to_string(options_.full_lane_patience.count()) +
-                                                     " s: its hooks do not keep up");
-      own_events_.push_back(std::move(event));
-      return;
-    }
+  health_reported_at_ = now;
+  if (!std::exchange(health_changed_, false) || ended_) {
+    return;
   }
-  lane.add(events);
-  caf::anon_send(subscriber.actor, Deliver{batch, events});
+  auto event = std::make_shared<Event>();
+  auto* reported = event->mutable_callback_health_reported();
+  for (const auto& subscriber : subscribers_) {
+    *reported->add_callbacks() = subscriber.host->health();
+  }
+  std::sort(reported->mutable_callbacks()->pointer_begin(), reported->mutable_callbacks()->pointer_end(),
+            [](const auto* a, const auto* b) { return a->state_key() < b->state_key(); });
+  accept(std::move(event));
 }
 
 }  // namespace troupe

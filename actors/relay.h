@@ -3,6 +3,7 @@
 #include <atomic>
 #include <caf/actor.hpp>
 #include <chrono>
+#include <functional>
 #include <future>
 #include <memory>
 #include <optional>
@@ -13,23 +14,30 @@
 #include "actors/checkpoint_actor.h"
 #include "actors/event_log_actor.h"
 #include "actors/event_queue.h"
-#include "actors/lane.h"
 
 namespace troupe {
 
 /// A callback as the relay knows it.
 struct Subscriber {
   CallbackInfo info;
-  std::shared_ptr<Lane> lane;
+  std::shared_ptr<CallbackHost> host;
   caf::actor actor;
+  bool shares_threads = false;  ///< With the other observers, rather than having a thread of its own.
 };
 
 // What the loop asks of the relay, beside an event.
 
-/// Ask the controllers about the event.
+/// Ask controllers about the event.
 struct AskRequest : RelayRequest {
+  std::vector<size_t> asked;  ///< Places of the subscribers.
   std::shared_ptr<RoundCollector> round;
   std::shared_ptr<std::atomic<uint64_t>> seq;  ///< Takes the event's seq before the round is complete.
+};
+/// Have a callback lent to the loop, after the events before it.
+struct LendRequest : RelayRequest {
+  size_t subscriber = 0;
+  std::shared_ptr<CallbackLoan> loan;
+  std::shared_ptr<std::promise<std::shared_ptr<const RunState>>> run;
 };
 /// Write the checkpoint of a CheckpointTaken event.
 struct CheckpointRequest : RelayRequest {
@@ -45,9 +53,9 @@ struct FlushRequest : RelayRequest {
   bool durable = false;
   std::shared_ptr<std::promise<void>> done;
 };
-/// Have every callback report, after the events before it.
-struct HealthRequest : RelayRequest {
-  std::shared_ptr<HealthCollector> healths;
+/// Have every callback tell when it has taken the events before it.
+struct DrainRequest : RelayRequest {
+  std::shared_ptr<DrainCollector> drained;
 };
 /// Tell the state after everything before it.
 struct RunStateRequest : RelayRequest {
@@ -61,26 +69,33 @@ class Relay {
   struct Options {
     std::chrono::microseconds drain_every{1000};
     std::chrono::microseconds drain_every_when_idle{20000};
-    std::chrono::seconds full_lane_patience{10};
+    std::chrono::microseconds stuck_after{1000000};
+    std::chrono::microseconds health_every{10000000};
+    size_t shared_threads = 2;  ///< That subscribers share.
   };
+  /// Gives a callback an actor with a thread of its own.
+  using SpawnOwn = std::function<caf::actor(const std::shared_ptr<CallbackHost>&)>;
 
   /// `state` is what the log holds so far. `log` may be invalid: then nothing is logged.
   Relay(std::shared_ptr<EventQueue> queue, RunState state, std::vector<Subscriber> subscribers, caf::actor log,
         caf::actor checkpoints, std::shared_ptr<LogCredit> credit, std::shared_ptr<RunFailure> failure,
-        Options options);
+        SpawnOwn spawn_own, Options options);
 
   void run();
 
  private:
   void process(std::vector<QueueItem>& items);
-  void accept(std::shared_ptr<Event> event);
-  void accept_own(std::shared_ptr<Event> event);
+  void accept(std::shared_ptr<Event> event, std::shared_ptr<const StepOutputs> outputs = nullptr);
   void announce_callbacks();
+  /// Gives the others threads of their own when hooks occupy all that they share.
+  void relieve_shared_threads();
+  void report_health();
   void fulfil(RelayRequest& request);
   void ask(AskRequest& request);
+  void lend(LendRequest& request);
   void write_checkpoint(CheckpointRequest& request);
   void hand_on();
-  void hand_to(Subscriber& subscriber, const DeliveryBatch& batch);
+  void add_task(Subscriber& subscriber, std::function<void(CallbackHost&)> task);
   std::shared_ptr<const RunState> snapshot();
 
   std::shared_ptr<EventQueue> queue_;
@@ -90,6 +105,7 @@ class Relay {
   caf::actor checkpoints_;
   std::shared_ptr<LogCredit> credit_;
   std::shared_ptr<RunFailure> failure_;
+  SpawnOwn spawn_own_;
   Options options_;
 
   EventTypeSet taken_;             // By any callback.
@@ -101,7 +117,8 @@ class Relay {
   std::shared_ptr<const RunState> last_snapshot_;
   std::vector<EventPtr> to_log_;
   std::vector<Delivery> to_callbacks_;
-  std::vector<std::shared_ptr<Event>> own_events_;
+  std::chrono::steady_clock::time_point health_reported_at_;
+  bool health_changed_ = false;  // Something has been handed to callbacks since.
 };
 
 }  // namespace troupe

@@ -19,7 +19,7 @@ namespace {
 
 constexpr size_t kQueueEventsMax = 1U << 16;
 constexpr size_t kLogEventsMax = 1U << 18;
-constexpr int64_t kLaneEventsMax = 1 << 16;
+constexpr size_t kSharedThreads = 2;
 
 /// An actor with a thread of its own, which it names: CAF names no threads.
 template <class Actor>
@@ -50,7 +50,10 @@ class PoolThreadName : public caf::thread_hook {
 class EndedActors {
  public:
   void watch(const caf::actor& actor) {
-    ++watched_;
+    {
+      const std::lock_guard lock(shared_->mutex);
+      ++shared_->watched;
+    }
     caf::actor_cast<caf::abstract_actor*>(actor)->attach_functor([shared = shared_] {
       const std::lock_guard lock(shared->mutex);
       ++shared->ended;
@@ -59,26 +62,18 @@ class EndedActors {
   }
   bool wait_for_all(std::chrono::milliseconds patience) {
     std::unique_lock lock(shared_->mutex);
-    return shared_->changed.wait_for(lock, patience, [&] { return shared_->ended >= watched_; });
+    return shared_->changed.wait_for(lock, patience, [&] { return shared_->ended >= shared_->watched; });
   }
 
  private:
   struct Shared {
     std::mutex mutex;
     std::condition_variable changed;
+    size_t watched = 0;
     size_t ended = 0;
   };
-  size_t watched_ = 0;
   std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
 };
-
-std::string join(const std::vector<std::string>& names) {
-  std::string text;
-  for (const auto& name : names) {
-    text += (text.empty() ? "" : ", ") + name;
-  }
-  return text;
-}
 
 }  // namespace
 
@@ -93,9 +88,10 @@ RunSystem::RunSystem(RunSystemConfig config)
       queue_(std::make_shared<EventQueue>(kQueueEventsMax)),
       failure_(std::make_shared<RunFailure>()),
       slots_(std::make_shared<SnapshotSlots>()),
+      inbox_(std::move(config.inbox)),
       caf_config_(std::make_unique<Config>()) {
   caf_config_->caf.set("scheduler.policy", caf::atom("sharing"));
-  caf_config_->caf.set("scheduler.max-threads", size_t{2});
+  caf_config_->caf.set("scheduler.max-threads", kSharedThreads);
   caf_config_->caf.add_thread_hook<PoolThreadName>();
   system_ = std::make_unique<caf::actor_system>(caf_config_->caf);
   auto credit = std::make_shared<LogCredit>(kLogEventsMax);
@@ -106,31 +102,64 @@ RunSystem::RunSystem(RunSystemConfig config)
     caf::anon_send(log, FlushLog{true, std::move(done)});
     durable.get();
   };
-  checkpoints_ = system_->spawn<Named<CheckpointActor>, caf::detached>("troupe-ckpt", std::move(config.checkpoints),
-                                                                       queue_, slots_);
-  spawn_callbacks(config.callbacks);
+  checkpoints_ =
+      system_->spawn<Named<CheckpointActor>, caf::detached>("troupe-ckpt", config.checkpoints, queue_, slots_);
+  spawn_callbacks(config);
+  const auto give_own_thread = [this](const std::shared_ptr<CallbackHost>& host) {
+    return spawn_own(host, "troupe-own");
+  };
   auto relay = std::make_shared<Relay>(queue_, std::move(config.state), subscribers_, log_, checkpoints_,
-                                       std::move(credit), failure_, Relay::Options());
+                                       std::move(credit), failure_, give_own_thread, Relay::Options());
   relay_ = system_->spawn<RelayActor, caf::detached>(std::move(relay));
   for (const auto& actor : {log_, checkpoints_, relay_}) {
     caf_config_->ended.watch(actor);
   }
 }
 
-void RunSystem::spawn_callbacks(const std::vector<std::shared_ptr<Callback>>& callbacks) {
-  for (const auto& callback : callbacks) {
+void RunSystem::watch(const caf::actor& actor) {
+  caf_config_->ended.watch(actor);
+  const std::lock_guard lock(callback_actors_mutex_);
+  callback_actors_.push_back(actor);
+  if (stopping_) {
+    caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
+  }
+}
+
+caf::actor RunSystem::spawn_own(const std::shared_ptr<CallbackHost>& host, const char* thread_name) {
+  auto actor = system_->spawn<Named<CallbackActor>, caf::detached>(thread_name, host);
+  watch(actor);
+  return actor;
+}
+
+void RunSystem::spawn_callbacks(const RunSystemConfig& config) {
+  const auto run = std::make_shared<const RunState>(config.state);
+  const auto flush_log = [log = log_] {
+    auto done = std::make_shared<std::promise<void>>();
+    auto flushed = done->get_future();
+    caf::anon_send(log, FlushLog{false, std::move(done)});
+    flushed.get();
+  };
+  for (const auto& callback : config.callbacks) {
+    const auto saved = config.callback_states.find(callback->info().state_key);
     Subscriber subscriber;
     subscriber.info = callback->info();
-    subscriber.lane = std::make_shared<Lane>(kLaneEventsMax);
-    auto host = std::make_shared<CallbackHost>(callback, subscriber.lane, queue_);
-    if (subscriber.info.controls.any()) {  // On a thread of its own: no observer can keep the loop waiting.
-      subscriber.actor = system_->spawn<Named<CallbackActor>, caf::detached>("troupe-control", std::move(host));
+    subscriber.host = std::make_shared<CallbackHost>(
+        callback, CallbackHost::Surroundings{
+                      queue_, config.checkpoints.run_directory, flush_log, run,
+                      saved == config.callback_states.end() ? std::nullopt : std::optional(saved->second)});
+    const auto& info = subscriber.info;
+    if (info.decides() || info.policy.own_thread) {  // No other observer can keep the loop waiting.
+      subscriber.actor = spawn_own(subscriber.host, info.decides() ? "troupe-control" : "troupe-own");
     } else {
-      subscriber.actor = system_->spawn<CallbackActor>(std::move(host));
+      subscriber.shares_threads = true;
+      subscriber.actor = system_->spawn<CallbackActor>(subscriber.host);
+      watch(subscriber.actor);
     }
-    caf_config_->ended.watch(subscriber.actor);
-    taken_ |= subscriber.info.observes | subscriber.info.controls;
-    asked_ |= subscriber.info.controls;
+    taken_ |= info.observes | info.controls | info.lives;
+    asked_ |= info.controls;
+    lent_ |= info.lives;
+    outputs_taken_ |= info.outputs | info.lives;
+    schedules_.emplace_back(info.ask_when, run->position(), config.elapsed_us);
     subscribers_.push_back(std::move(subscriber));
   }
 }
@@ -147,9 +176,9 @@ void RunSystem::throw_if_failed() const {
   failure_->rethrow_if_failed();
 }
 
-void RunSystem::emit(std::shared_ptr<Event> event) {
+void RunSystem::emit(std::shared_ptr<Event> event, std::shared_ptr<const StepOutputs> outputs) {
   throw_if_failed();
-  if (!queue_->push(std::move(event))) {
+  if (!queue_->push(std::move(event), std::move(outputs))) {
     throw_if_failed();
     throw Error("an event was emitted after the run had ended");
   }
@@ -161,70 +190,6 @@ void RunSystem::push(QueueItem item) {
     throw_if_failed();
     throw Error("the run has ended");
   }
-}
-
-/// What an actor promised. One that ended without keeping its promise has said why in the failure.
-template <class T>
-T RunSystem::wait_for(std::future<T>& promised) {
-  try {
-    return promised.get();
-  } catch (const std::future_error&) {
-    throw_if_failed();
-    throw;
-  }
-}
-
-std::vector<std::string> RunSystem::wait_for_answers(RoundCollector& round) const {
-  constexpr std::chrono::milliseconds kLookAfter{200};  // A relay that has failed asks nobody.
-  const auto deadline = std::chrono::steady_clock::now() + controller_deadline_;
-  while (true) {
-    const auto left = deadline - std::chrono::steady_clock::now();
-    const auto patience = std::min<std::chrono::nanoseconds>(left, kLookAfter);
-    auto missing = round.wait(std::chrono::ceil<std::chrono::milliseconds>(patience));
-    if (missing.empty() || left <= kLookAfter || failure_->failed()) {
-      return missing;
-    }
-  }
-}
-
-Round RunSystem::ask(std::shared_ptr<Event> event) {
-  const EventType type = event->body_case();
-  std::vector<std::string> controllers;
-  std::map<std::string, std::string> types;
-  for (const auto& subscriber : subscribers_) {
-    if (subscriber.info.controls[type]) {
-      controllers.push_back(subscriber.info.state_key);
-      types[subscriber.info.state_key] = subscriber.info.type;
-    }
-  }
-  auto request = std::make_shared<AskRequest>();
-  request->round = std::make_shared<RoundCollector>(controllers);
-  request->seq = std::make_shared<std::atomic<uint64_t>>(0);
-  auto round = request->round;
-  auto seq = request->seq;
-  push({std::move(event), std::move(request)});
-
-  const auto missing = wait_for_answers(*round);
-  throw_if_failed();
-  const std::string& name = event_info(type).name;
-  if (!missing.empty()) {
-    unresponsive_.insert(missing.begin(), missing.end());
-    throw CallbackError("callback " + join(missing) + " did not answer " + name + " within " +
-                        std::to_string(controller_deadline_.count() / 1000) +
-                        " s (trainer option controller_deadline_s)");
-  }
-  Round result;
-  result.seq = seq->load();
-  for (auto& [from, answer] : round->take()) {
-    if (answer.error) {
-      throw CallbackError("callback " + from + " failed at " + name + ": " + *answer.error);
-    }
-    for (auto& command : answer.commands) {
-      result.decisions.push_back({from, types[from], std::move(command)});
-    }
-  }
-  sort_canonically(result.decisions);
-  return result;
 }
 
 void RunSystem::take_checkpoint(std::shared_ptr<Event> taken, std::shared_ptr<Snapshot> snapshot, bool weights_only) {
@@ -253,34 +218,39 @@ void RunSystem::flush_log(bool durable) {
   wait_for(done);
 }
 
-std::vector<v1::CallbackHealth> RunSystem::drain_callbacks() {
+void RunSystem::detach(Subscriber& subscriber, const std::string& reason) {
+  unresponsive_.insert(subscriber.info.state_key);
+  subscriber.host->lane().detach();
+  auto event = std::make_shared<Event>();
+  event->mutable_callback_detached()->set_state_key(subscriber.info.state_key);
+  event->mutable_callback_detached()->set_reason(reason);
+  queue_->push_unbounded(std::move(event));
+}
+
+void RunSystem::drain_callbacks() {
   std::vector<std::string> names;
   for (const auto& subscriber : subscribers_) {
     if (!unresponsive_.contains(subscriber.info.state_key)) {
       names.push_back(subscriber.info.state_key);
     }
   }
-  auto request = std::make_shared<HealthRequest>();
-  request->healths = std::make_shared<HealthCollector>(names);
-  auto healths = request->healths;
+  auto request = std::make_shared<DrainRequest>();
+  request->drained = std::make_shared<DrainCollector>(names);
+  auto drained = request->drained;
   push({nullptr, std::move(request)});
-  const auto missing = healths->wait(drain_deadline_);
-  std::vector<v1::CallbackHealth> result;
-  for (auto& [from, health] : healths->take()) {
-    result.push_back(std::move(health));
-  }
-  unresponsive_.insert(missing.begin(), missing.end());
-  for (const auto& name : missing) {
-    for (auto& subscriber : subscribers_) {
-      if (subscriber.info.state_key == name) {
-        subscriber.lane->detach();
-      }
+  const auto missing = drained->wait(drain_deadline_);
+  for (auto& subscriber : subscribers_) {
+    if (std::find(missing.begin(), missing.end(), subscriber.info.state_key) != missing.end()) {
+      detach(subscriber, "it had not taken " + std::to_string(subscriber.host->lane().lag()) + " of the run's events " +
+                             std::to_string(drain_deadline_.count() / 1000) + " s after the end");
     }
-    auto event = std::make_shared<Event>();
-    event->mutable_callback_detached()->set_state_key(name);
-    event->mutable_callback_detached()->set_reason("it had not taken the run's events " +
-                                                   std::to_string(drain_deadline_.count() / 1000) + " s after the end");
-    queue_->push_unbounded(std::move(event));
+  }
+}
+
+std::vector<v1::CallbackHealth> RunSystem::healths() const {
+  std::vector<v1::CallbackHealth> result;
+  for (const auto& subscriber : subscribers_) {
+    result.push_back(subscriber.host->health());
   }
   std::sort(result.begin(), result.end(), [](const auto& a, const auto& b) { return a.state_key() < b.state_key(); });
   return result;
@@ -301,13 +271,13 @@ RunState RunSystem::finish(v1::RunStatus status, const std::string& reason) {
   flush_log(/*durable=*/false);  // Every checkpoint asked for has reached its actor.
   caf::anon_send(checkpoints_, FinishCheckpoints{std::move(checkpoints_done)});
   wait_for(finished);
-  auto healths = drain_callbacks();
+  drain_callbacks();
   auto event = std::make_shared<Event>();
   auto* ended = event->mutable_run_ended();
   ended->set_status(status);
   ended->set_reason(reason);
   ended->set_emit_waits(queue_->waits());
-  for (auto& health : healths) {
+  for (auto& health : healths()) {
     *ended->add_callbacks() = std::move(health);
   }
   push({std::move(event), nullptr});
@@ -323,8 +293,12 @@ void RunSystem::stop_actors() {
     return;
   }
   queue_->close();
-  for (const auto& subscriber : subscribers_) {
-    caf::anon_send_exit(subscriber.actor, caf::exit_reason::user_shutdown);
+  {
+    const std::lock_guard lock(callback_actors_mutex_);
+    stopping_ = true;
+    for (const auto& actor : std::exchange(callback_actors_, {})) {
+      caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
+    }
   }
   caf::anon_send_exit(checkpoints_, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(log_, caf::exit_reason::user_shutdown);

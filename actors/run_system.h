@@ -4,19 +4,25 @@
 #include <caf/actor_system_config.hpp>
 #include <filesystem>
 #include <future>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "actors/operator_inbox.h"
 #include "actors/relay.h"
+#include "runtime/ask_when.h"
 #include "runtime/event_sink.h"
 
 namespace troupe {
 
 /// What the actors of one run are made of.
 struct RunSystemConfig {
-  std::vector<std::shared_ptr<Callback>> callbacks;  ///< With their state loaded.
+  std::vector<std::shared_ptr<Callback>> callbacks;          ///< With their state loaded.
+  std::map<std::string, v1::CallbackState> callback_states;  ///< What was loaded, by state key.
+  std::shared_ptr<OperatorInbox> inbox = std::make_shared<OperatorInbox>();
+  uint64_t elapsed_us = 0;  ///< What the run has run before.
   std::shared_ptr<EventLogWriter> log;
   RunState state;                 ///< What the log holds so far, as far as this run takes it up.
   CheckpointContext checkpoints;  ///< make_log_durable is filled in here.
@@ -27,20 +33,28 @@ struct RunSystemConfig {
 /// The actors of one run, and the loop's way to them: relay, event log, checkpoints, one actor per callback. Made
 /// before the loop starts and finished after it; all calls come from the loop's thread.
 ///
-/// Threads: "troupe-relay", "troupe-log" and "troupe-ckpt", one per controller, and two that the observers share.
+/// Threads: "troupe-relay", "troupe-log" and "troupe-ckpt"; "troupe-control" for each controller, "troupe-own" for each
+/// observer that says that it blocks; two "troupe-pool" that the other observers share, who get their own when hooks
+/// that hang occupy both.
 class RunSystem : public EventSink {
  public:
   explicit RunSystem(RunSystemConfig config);
   ~RunSystem() override;
 
   bool takes(EventType type) const override { return taken_[type]; }
-  bool asks(EventType type) const override { return asked_[type]; }
-  void emit(std::shared_ptr<Event> event) override;
-  Round ask(std::shared_ptr<Event> event) override;
+  bool takes_outputs(EventType type) const override { return outputs_taken_[type]; }
+  bool asks(const Event& event) override;
+  bool lends(EventType type) const override { return lent_[type]; }
+  void emit(std::shared_ptr<Event> event, std::shared_ptr<const StepOutputs> outputs) override;
+  Round ask(std::shared_ptr<Event> event, std::shared_ptr<const StepOutputs> outputs) override;
+  void lend(const EventPtr& event, const LiveTurn& turn, const std::function<void(const Round&)>& apply) override;
   void take_checkpoint(std::shared_ptr<Event> taken, std::shared_ptr<Snapshot> snapshot, bool weights_only) override;
   void remove_checkpoint(const std::string& path, int saves_before) override;
   void flush() override { flush_log(/*durable=*/false); }
   int pending_signal() const override;
+  bool has_inputs() const override { return inbox_->any(); }
+  std::vector<v1::InputRecorded> take_inputs() override { return inbox_->take(); }
+  void wait_for_input() override;
 
   /// Ends the run: waits for the checkpoints, drains the callbacks up to the deadline, writes RunEnded and makes the
   /// log durable. Returns the state after RunEnded. Throws IoError when the log could not be written; the actors are
@@ -49,15 +63,34 @@ class RunSystem : public EventSink {
 
  private:
   struct Config;
-  void spawn_callbacks(const std::vector<std::shared_ptr<Callback>>& callbacks);
+  void spawn_callbacks(const RunSystemConfig& config);
+  void watch(const caf::actor& actor);
+  caf::actor spawn_own(const std::shared_ptr<CallbackHost>& host, const char* thread_name);
   void push(QueueItem item);
   void throw_if_failed() const;
-  /// Those who have not answered by the deadline, or when the run has failed.
-  std::vector<std::string> wait_for_answers(RoundCollector& round) const;
+  /// Waits for all of them, and deals with those that are late as their policies say; fills in whom it detached.
+  void wait_for_answers(RoundCollector& collector, const Event& event, Round& round);
+  /// True when the callback's deadline is not the end of waiting for it.
+  bool deal_with_late(const Subscriber& subscriber, const Event& event, Round& round);
+  void take_answers(RoundCollector& collector, EventType type, Round& round);
+  /// Records what a clock decided, before it takes effect.
+  void record_clock_decision(v1::ClockDecision::Kind kind, const std::string& state_key, const Event& event);
+  Callback* borrow(size_t place, const std::shared_ptr<CallbackLoan>& loan, std::shared_ptr<const RunState>& run);
+  void detach(Subscriber& subscriber, const std::string& reason);
+  std::chrono::nanoseconds deadline_of(const Subscriber& subscriber) const;
+  /// What an actor promised. One that ended without keeping its promise has said why in the failure.
   template <class T>
-  T wait_for(std::future<T>& promised);
+  T wait_for(std::future<T>& promised) {
+    try {
+      return promised.get();
+    } catch (const std::future_error&) {
+      throw_if_failed();
+      throw;
+    }
+  }
   void flush_log(bool durable);
-  std::vector<v1::CallbackHealth> drain_callbacks();
+  void drain_callbacks();
+  std::vector<v1::CallbackHealth> healths() const;
   RunState run_state();
   void stop_actors();
 
@@ -68,12 +101,20 @@ class RunSystem : public EventSink {
   std::shared_ptr<SnapshotSlots> slots_;
   EventTypeSet taken_;
   EventTypeSet asked_;
+  EventTypeSet lent_;
+  EventTypeSet outputs_taken_;
   std::vector<Subscriber> subscribers_;
+  std::vector<AskSchedule> schedules_;  // Of each subscriber.
+  std::vector<size_t> to_ask_;          // Those that want the event that asks() was called with last.
+  std::shared_ptr<OperatorInbox> inbox_;
   std::unique_ptr<Config> caf_config_;
   std::unique_ptr<caf::actor_system> system_;
   caf::actor log_;
   caf::actor checkpoints_;
   caf::actor relay_;
+  std::mutex callback_actors_mutex_;  // The relay spawns some too.
+  std::vector<caf::actor> callback_actors_;
+  bool stopping_ = false;
   std::set<std::string> unresponsive_;  // Callbacks that missed a deadline: nothing waits for them again.
 };
 

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <filesystem>
 #include <iostream>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "actors/checkpoint_finder.h"
@@ -16,6 +17,7 @@
 #include "callbacks/model_checkpoint.h"
 #include "callbacks/model_summary.h"
 #include "callbacks/progress_bar.h"
+#include "callbacks/timer.h"
 #include "runtime/error.h"
 #include "runtime/evaluation_run.h"
 #include "runtime/event_history.h"
@@ -46,6 +48,14 @@ bool has_type(const Callbacks& callbacks, const std::string& type) {
                      [&](const auto& callback) { return callback->info().type == type; });
 }
 
+void require_new_state_key(const Callbacks& callbacks, const std::string& key) {
+  for (const auto& present : callbacks) {
+    if (present->info().state_key == key) {
+      throw ConfigError("Trainer: two callbacks have the state key '" + key + "'; give one a name of its own");
+    }
+  }
+}
+
 /// Adds what Lightning's Trainer adds by itself.
 template <class T>
 void add_default(Callbacks& callbacks, bool enabled, const char* option) {
@@ -60,7 +70,26 @@ void add_default(Callbacks& callbacks, bool enabled, const char* option) {
   }
 }
 
-void load_states(const Callbacks& callbacks, const std::vector<v1::CallbackState>& states) {
+/// The Trainer's callbacks, with the module's own in the place of those of the same type.
+Callbacks with_callbacks_of(Module& module, const Callbacks& given) {
+  Callbacks own;
+  for (auto& callback : module.configure_callbacks()) {
+    own.push_back(std::move(callback));
+  }
+  Callbacks callbacks;
+  std::copy_if(given.begin(), given.end(), std::back_inserter(callbacks),
+               [&](const auto& callback) { return !has_type(own, callback->info().type); });
+  for (const auto& callback : own) {
+    require_new_state_key(callbacks, callback->info().state_key);
+    callbacks.push_back(callback);
+  }
+  return callbacks;
+}
+
+/// Loads the states; what was loaded, by state key.
+std::map<std::string, v1::CallbackState> load_states(const Callbacks& callbacks,
+                                                     const std::vector<v1::CallbackState>& states) {
+  std::map<std::string, v1::CallbackState> loaded;
   for (const auto& state : states) {
     const auto found = std::find_if(callbacks.begin(), callbacks.end(), [&](const auto& callback) {
       return callback->info().state_key == state.state_key();
@@ -70,8 +99,10 @@ void load_states(const Callbacks& callbacks, const std::vector<v1::CallbackState
                        ", which is not among the callbacks\n";
     } else {
       (*found)->load_state_dict(StateDict(state.state()));
+      loaded[state.state_key()] = state;
     }
   }
+  return loaded;
 }
 
 /// Whether the checkpoint was taken in the part of the run that counts, not in one that a later resume superseded.
@@ -102,6 +133,21 @@ fs::path next_numbered(const fs::path& folder) {
       return folder / name;
     }
   }
+}
+
+DataLoaders evaluation_loaders(Stage stage, DataModule& data) {
+  const bool validates = stage == v1::STAGE_VALIDATE;
+  const bool tests = stage == v1::STAGE_TEST;
+  DataLoaders loaders = validates ? data.val_dataloaders()
+                        : tests   ? data.test_dataloaders()
+                                  : data.predict_dataloaders();
+  if (loaders.empty()) {
+    throw ConfigError(std::string(stage_name(stage)) + ": the data module has no " +
+                      (validates ? "val_dataloader"
+                       : tests   ? "test_dataloader"
+                                 : "predict_dataloader"));
+  }
+  return loaders;
 }
 
 /// Says that a call runs, as long as it lives.
@@ -138,10 +184,11 @@ class Trainer::Impl {
   void add_callback(std::unique_ptr<Callback> callback);
   RunResult fit(Module& module, DataModule& data, const std::string& resume);
   RunResult evaluate(Stage stage, Module& module, DataModule& data, const std::string& checkpoint);
+  bool send(v1::Command command, std::string from);
 
  private:
   void prepare_process();
-  Callbacks callbacks_for(Stage stage);
+  Callbacks callbacks_for(Stage stage, Module& module);
   fs::path fit_directory(const FoundCheckpoint* resumed) const;
   fs::path evaluation_directory(Stage stage, const FoundCheckpoint* found) const;
   std::string config_json() const;
@@ -158,27 +205,27 @@ class Trainer::Impl {
   Callbacks last_callbacks_;  // With the Trainer's own.
   fs::path last_fit_directory_;
   std::atomic<bool> running_{false};
+  std::shared_ptr<OperatorInbox> inbox_ = std::make_shared<OperatorInbox>();
 };
 
 void Trainer::Impl::add_callback(std::unique_ptr<Callback> callback) {
-  const auto& key = callback->info().state_key;
-  for (const auto& present : callbacks_) {
-    if (present->info().state_key == key) {
-      throw ConfigError("Trainer: two callbacks have the state key '" + key + "'; give one a name of its own");
-    }
-  }
+  require_new_state_key(callbacks_, callback->info().state_key);
   callbacks_.push_back(std::move(callback));
 }
 
 void Trainer::Impl::prepare_process() {
+  inbox_->take();  // What came after the last call ended.
   at::set_num_threads(options_.num_threads);
   at::globalContext().setDeterministicAlgorithms(options_.deterministic, /*warn_only=*/false);
 }
 
-Callbacks Trainer::Impl::callbacks_for(Stage stage) {
-  Callbacks callbacks = callbacks_;
+Callbacks Trainer::Impl::callbacks_for(Stage stage, Module& module) {
+  Callbacks callbacks = with_callbacks_of(module, callbacks_);
   add_default<ProgressBar>(callbacks, options_.enable_progress_bar, "enable_progress_bar");
   if (stage == v1::STAGE_FIT) {
+    if (options_.max_time && !has_type(callbacks, readable_type_name(typeid(Timer)))) {
+      callbacks.push_back(make_callback(std::make_shared<Timer>(TimerOptions{.duration = *options_.max_time})));
+    }
     add_default<ModelSummary>(callbacks, options_.enable_model_summary, "enable_model_summary");
     if (options_.fast_dev_run == 0) {
       add_default<ModelCheckpoint>(callbacks, options_.enable_checkpointing, "enable_checkpointing");
@@ -295,6 +342,7 @@ RunSystemConfig Trainer::Impl::system_config(const RunDirectory& directory, cons
   config.checkpoints.environment = current_environment();
   config.controller_deadline = to_milliseconds(options_.controller_deadline_s);
   config.drain_deadline = to_milliseconds(options_.drain_deadline_s);
+  config.inbox = inbox_;
   return config;
 }
 
@@ -328,14 +376,17 @@ RunResult Trainer::Impl::fit(Module& module, DataModule& data, const std::string
     found = find_checkpoint(resume, options_, CheckpointUse::kResume);
   }
   const fs::path path = fit_directory(found ? &*found : nullptr);
-  auto callbacks = callbacks_for(v1::STAGE_FIT);
+  auto callbacks = callbacks_for(v1::STAGE_FIT, module);
+  TrainerOptions options = options_;
+  options.max_epochs = options.resolved_max_epochs(has_type(callbacks, readable_type_name(typeid(Timer))));
 
-  data.setup();
+  seed_everything(options.seed);  // For what the setup hooks draw; the run itself is seeded below, or restored.
+  DataScope data_scope(data, v1::STAGE_FIT);
   auto train = data.train_dataloader();
   if (!train) {
     throw ConfigError("fit: the data module has no train_dataloader");
   }
-  FitLoop loop(module, train, options_.limit_val_batches.value() > 0 ? data.val_dataloader() : nullptr, options_);
+  FitLoop loop(module, train, options.limit_val_batches.value() > 0 ? data.val_dataloaders() : DataLoaders(), options);
   uint64_t elapsed_us = 0;
   if (found) {
     const Snapshot snapshot = to_snapshot(found->data);
@@ -356,8 +407,9 @@ RunResult Trainer::Impl::fit(Module& module, DataModule& data, const std::string
   }
   RunOpening opening;
   std::string run_id = name_of(path);
+  std::map<std::string, v1::CallbackState> loaded;
   if (found) {
-    load_states(callbacks, found->data.callback_states);
+    loaded = load_states(callbacks, found->data.callback_states);
     run_id = found->data.header.run_id();
     opening = run_resumed(*found, *log, loop);
   } else {
@@ -369,10 +421,16 @@ RunResult Trainer::Impl::fit(Module& module, DataModule& data, const std::string
   if (found) {
     config.state = RunState::from_proto(found->data.run_state);
   }
+  config.callback_states = std::move(loaded);
+  config.elapsed_us = elapsed_us;
   last_fit_directory_ = directory.root();
   const SignalGuard signals(options_.handle_signals);
   RunSystem system(std::move(config));
-  return run(system, directory.root(), [&] { return loop.run(system, std::move(opening), elapsed_us); });
+  return run(system, directory.root(), [&] {
+    auto outcome = loop.run(system, std::move(opening), elapsed_us);
+    data_scope.tear_down();
+    return outcome;
+  });
 }
 
 RunResult Trainer::Impl::evaluate(Stage stage, Module& module, DataModule& data, const std::string& checkpoint) {
@@ -384,25 +442,16 @@ RunResult Trainer::Impl::evaluate(Stage stage, Module& module, DataModule& data,
     where.run_dir = where.run_dir.empty() ? last_fit_directory_.string() : where.run_dir;
     found = find_checkpoint(checkpoint, where, CheckpointUse::kWeights);
   }
-  data.setup();
-  const bool validates = stage == v1::STAGE_VALIDATE;
-  const bool tests = stage == v1::STAGE_TEST;
-  auto loader = validates ? data.val_dataloader() : tests ? data.test_dataloader() : data.predict_dataloader();
-  if (!loader) {
-    throw ConfigError(std::string(stage_name(stage)) + ": the data module has no " +
-                      (validates ? "val_dataloader"
-                       : tests   ? "test_dataloader"
-                                 : "predict_dataloader"));
-  }
-  const auto& limit = validates ? options_.limit_val_batches
-                      : tests   ? options_.limit_test_batches
-                                : options_.limit_predict_batches;
+  seed_everything(options_.seed);
+  auto callbacks = callbacks_for(stage, module);
+  DataScope data_scope(data, stage);
+  const DataLoaders loaders = evaluation_loaders(stage, data);
+  ModuleScope module_scope(module, stage);
   if (found) {
     restore_module(module, to_snapshot(found->data).tensors);
   }
   seed_everything(options_.seed);
 
-  auto callbacks = callbacks_for(stage);
   const RunDirectory directory(evaluation_directory(stage, found ? &*found : nullptr));
   directory.write_config(nlohmann::json::parse(config_json()).dump(2) + "\n");
   for (const auto& callback : callbacks) {
@@ -416,17 +465,26 @@ RunResult Trainer::Impl::evaluate(Stage stage, Module& module, DataModule& data,
   EvaluationResult evaluation;
   RunResult result = run(system, directory.root(), [&]() -> RunOutcome {
     try {
-      evaluation =
-          run_evaluation(stage, module, *loader, limit.of(loader->batches()), system, run_started(stage, run_id));
+      evaluation = run_evaluation(module_scope, loaders, options_, system, run_started(stage, run_id));
+      data_scope.tear_down();
     } catch (const Interrupted& interrupted) {
-      return {
-          v1::RUN_STATUS_INTERRUPTED, "interrupted by " + signal_name(interrupted.signal), {}, {}, interrupted.signal};
+      return {v1::RUN_STATUS_INTERRUPTED, interrupted.reason, {}, {}, interrupted.signal};
     }
     return {v1::RUN_STATUS_FINISHED, "all batches done", {}, {}, 0};
   });
   result.metrics.insert(evaluation.metrics.begin(), evaluation.metrics.end());
   result.predictions = std::move(evaluation.predictions);
   return result;
+}
+
+bool Trainer::Impl::send(v1::Command command, std::string from) {
+  if (!running_) {
+    return false;
+  }
+  v1::InputRecorded input;
+  *input.mutable_command() = std::move(command);
+  input.set_from(std::move(from));
+  return inbox_->send(std::move(input));
 }
 
 Trainer::Trainer(TrainerOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
@@ -455,6 +513,10 @@ RunResult Trainer::predict(Module& module, DataModule& data, const std::string& 
 
 std::map<std::string, StateDict> Trainer::callback_states() const {
   return impl_->callback_states();
+}
+
+bool Trainer::send(v1::Command command, std::string from) {
+  return impl_->send(std::move(command), std::move(from));
 }
 
 void Trainer::set_config(std::string json) {

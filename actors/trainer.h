@@ -8,12 +8,13 @@
 #include <utility>
 #include <vector>
 
-#include "runtime/callback.h"
+#include "runtime/callback_policy.h"
 #include "runtime/data_module.h"
 #include "runtime/module.h"
 #include "runtime/run_state.h"
 #include "runtime/state_dict.h"
 #include "runtime/trainer_options.h"
+#include "runtime/typed_callback.h"
 
 namespace troupe {
 
@@ -30,15 +31,16 @@ struct RunResult {
   std::vector<at::Tensor> predictions;  ///< Of predict: what predict_step gave, one tensor per batch, on the CPU.
 };
 
-/// A callback that the Trainer runs, for reading it before and after a run. During one it belongs to its actor.
+/// A callback that the Trainer runs, for reading it before and after a run. During one it belongs to its actor, which
+/// puts another object in its place when it restarts it.
 template <class T>
 class CallbackHandle {
  public:
-  explicit CallbackHandle(std::shared_ptr<T> callback) : callback_(std::move(callback)) {}
-  T& get() const { return *callback_; }
+  explicit CallbackHandle(std::shared_ptr<CallbackSlot<T>> slot) : slot_(std::move(slot)) {}
+  T& get() const { return *slot_->callback; }
 
  private:
-  std::shared_ptr<T> callback_;
+  std::shared_ptr<CallbackSlot<T>> slot_;
 };
 
 /// Trains, validates, tests and predicts. Every call is a run with its own event log. The loop runs on the calling
@@ -55,19 +57,28 @@ class Trainer {
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
-  /// Adds a callback: any class with hooks (runtime/callback.h). Order does not matter. `name` is the state key of a
-  /// class that has no state_key().
+  /// Adds a callback: any class with hooks (docs/callbacks.md). Order does not matter. `name` is the state key of a
+  /// class that has no state_key(); `policy` says how the runtime deals with it when it fails or is slow. Throws
+  /// ConfigError for a second one with the same state key, and for a policy that it cannot have.
   template <class T>
-  CallbackHandle<T> add(T callback, std::string name = {}) {
-    auto shared = std::make_shared<T>(std::move(callback));
-    add_callback(make_callback(shared, std::move(name)));
-    return CallbackHandle<T>(std::move(shared));
+  CallbackHandle<T> add(T callback, std::string name = {},
+                        const CallbackPolicy& policy = callback_detail::class_policy<T>()) {
+    static_assert(std::copy_constructible<T> || callback_detail::class_policy<T>().max_restarts.value_or(0) == 0,
+                  "this callback's kPolicy asks for restarts, but the class cannot be copied: add it with a factory, "
+                  "trainer.add_with<T>([] { return std::make_shared<T>(...); }), or set max_restarts to 0");
+    return add_slot(std::make_shared<T>(std::move(callback)), std::move(name), policy, CallbackFactory<T>());
   }
-  /// Adds a function as a callback: f(const E&), f(const E&, const RunState&) or f(const E&, Control&).
+  /// The same for a callback that `factory` makes, now and at every restart.
+  template <class T>
+  CallbackHandle<T> add_with(CallbackFactory<T> factory, std::string name = {},
+                             const CallbackPolicy& policy = callback_detail::class_policy<T>()) {
+    auto callback = factory();
+    return add_slot(std::move(callback), std::move(name), policy, std::move(factory));
+  }
+  /// Adds a function as a callback: f(const E&), and as second parameter one of those that a hook may have.
   template <EventBody E, class F>
-  void on(std::string name, F function) {
-    using Lambda = callback_detail::LambdaCallback<E, F>;
-    add_callback(make_callback(std::make_shared<Lambda>(Lambda{std::move(function)}), std::move(name)));
+  void on(std::string name, F function, const CallbackPolicy& policy = {}) {
+    add(callback_detail::LambdaCallback<E, F>{std::move(function)}, std::move(name), policy);
   }
   /// Adds a callback whose class is erased already. Throws ConfigError for a second one with the same state key.
   void add_callback(std::unique_ptr<Callback> callback);
@@ -82,6 +93,10 @@ class Trainer {
   RunResult test(Module& module, DataModule& data, const std::string& checkpoint = {});
   RunResult predict(Module& module, DataModule& data, const std::string& checkpoint = {});
 
+  /// Sends an operator's command to the run: recorded, then carried out at the next batch boundary, or refused there.
+  /// Any thread, while a call runs: false when none does, or when 1024 commands wait already. `from` names the sender.
+  bool send(v1::Command command, std::string from = "operator");
+
   const TrainerOptions& options() const;
   /// State of every callback that has one and ran in the last call, by state key: the Trainer's own ones too. Between
   /// calls only.
@@ -90,6 +105,14 @@ class Trainer {
   void set_config(std::string json);
 
  private:
+  template <class T>
+  CallbackHandle<T> add_slot(std::shared_ptr<T> callback, std::string name, const CallbackPolicy& policy,
+                             CallbackFactory<T> factory) {
+    auto slot = std::make_shared<CallbackSlot<T>>(CallbackSlot<T>{std::move(callback)});
+    add_callback(make_callback(slot, std::move(name), policy, std::move(factory)));
+    return CallbackHandle<T>(std::move(slot));
+  }
+
   class Impl;
   std::unique_ptr<Impl> impl_;
 };

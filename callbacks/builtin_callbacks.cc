@@ -8,6 +8,7 @@
 #include "callbacks/model_checkpoint.h"
 #include "callbacks/model_summary.h"
 #include "callbacks/progress_bar.h"
+#include "callbacks/timer.h"
 
 namespace troupe {
 
@@ -18,6 +19,7 @@ void register_builtin_callbacks(CallbackRegistry& registry) {
   registry.register_callback<ModelCheckpoint, ModelCheckpointOptions>("ModelCheckpoint");
   registry.register_callback<ModelSummary, ModelSummaryOptions>("ModelSummary");
   registry.register_callback<ProgressBar, ProgressBarOptions>("ProgressBar");
+  registry.register_callback<Timer, TimerOptions>("Timer");
 }
 
 }  // namespace troupe

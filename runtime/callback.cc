@@ -2,7 +2,12 @@
 
 #include <cxxabi.h>
 
+#include <algorithm>
+#include <concepts>
 #include <cstdlib>
+
+#include "runtime/callback_hooks.h"
+#include "runtime/error.h"
 
 namespace troupe {
 
@@ -22,11 +27,32 @@ namespace callback_detail {
 
 void add_every_recorded_event(CallbackInfo& info, bool with_run_state) {
   for (const auto& event : all_event_infos()) {
-    if (!event.transient && !info.controls[event.type] && !info.observes[event.type]) {
+    if (!event.transient && !info.controls[event.type] && !info.lives[event.type] && !info.observes[event.type]) {
       info.observes.set(event.type);
       info.run_state.set(event.type, with_run_state);
     }
   }
+}
+
+void resolve_policy(CallbackInfo& info, bool renewable) {
+  constexpr int64_t kDefaultRestarts = 5;
+  auto& policy = info.policy;
+  const bool lossless = info.stateful || info.decides();
+  if (lossless && policy.lane.value_or(LanePolicy::kSpill) != LanePolicy::kSpill) {
+    throw ConfigError("callback " + info.state_key + ": 'lane' must be spill: a callback with state or decisions may " +
+                      "lose no event");
+  }
+  if (!policy.lane) {
+    policy.lane = lossless ? LanePolicy::kSpill : LanePolicy::kDropOldest;
+  }
+  if (policy.max_restarts.value_or(0) > 0 && !renewable) {
+    throw ConfigError("callback " + info.state_key + ": 'max_restarts' is " + std::to_string(*policy.max_restarts) +
+                      ", but its class cannot be copied: add it with a factory, Trainer::add_with, or allow 0");
+  }
+  if (!policy.max_restarts) {
+    policy.max_restarts = renewable ? kDefaultRestarts : 0;
+  }
+  std::sort(info.user_events.begin(), info.user_events.end());
 }
 
 }  // namespace callback_detail

@@ -10,6 +10,7 @@ namespace troupe {
 namespace {
 
 constexpr const char* kTypeKey = "type";
+constexpr const char* kPolicyKey = "policy";
 
 std::string element_name(const std::string& where, std::size_t index) {
   return where + "[" + std::to_string(index) + "]";
@@ -29,13 +30,16 @@ struct CallbackRegistry::Request {
   const Entry& entry;
   std::string owner;
   nlohmann::json options;
+  std::optional<CallbackPolicy> policy;  // Where one is given.
 };
 
 void CallbackRegistry::add_entry(const std::string& type, Entry entry) {
   const auto& options = entry.options;
-  if (std::any_of(options.begin(), options.end(), [](const auto& option) { return option.name == kTypeKey; })) {
-    throw ConfigError("callback type '" + type +
-                      "' has an option 'type', which names the callback itself in configuration files");
+  for (const auto* key : {kTypeKey, kPolicyKey}) {
+    if (std::any_of(options.begin(), options.end(), [&](const auto& option) { return option.name == key; })) {
+      throw ConfigError("callback type '" + type + "' has an option '" + key +
+                        "', which is every callback's in configuration files");
+    }
   }
   if (!entries_.emplace(type, std::move(entry)).second) {
     throw ConfigError("callback type '" + type + "' is registered twice");
@@ -67,15 +71,20 @@ CallbackRegistry::Request CallbackRegistry::read(const nlohmann::json& config, c
   if (found == entries_.end()) {
     throw ConfigError(where + ": unknown callback type '" + type + "'" + suggest(type, types()));
   }
-  Request request{type, found->second, where + ": " + type, config};
+  Request request{type, found->second, where + ": " + type, config, std::nullopt};
   request.options.erase(kTypeKey);
+  if (request.options.contains(kPolicyKey)) {
+    request.policy = found->second.policy;
+    read_options(request.owner + ": policy", *request.policy, request.options[kPolicyKey]);
+    request.options.erase(kPolicyKey);
+  }
   return request;
 }
 
 std::unique_ptr<Callback> CallbackRegistry::make_callback(const nlohmann::json& config,
                                                           const std::string& where) const {
   const Request request = read(config, where);
-  return request.entry.make(request.owner, request.options);
+  return request.entry.make(request.owner, request.options, request.policy.value_or(request.entry.policy));
 }
 
 std::vector<std::unique_ptr<Callback>> CallbackRegistry::make_callbacks(const nlohmann::json& configs,
@@ -95,6 +104,9 @@ nlohmann::json CallbackRegistry::effective(const nlohmann::json& configs, const 
     const Request request = read(config, element_name(where, all.size()));
     nlohmann::json options = request.entry.effective(request.owner, request.options);
     options[kTypeKey] = request.type;
+    if (request.policy) {
+      options[kPolicyKey] = options_to_json(*request.policy);
+    }
     all.push_back(std::move(options));
   }
   return all;

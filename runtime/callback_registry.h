@@ -7,14 +7,15 @@
 #include <string>
 #include <vector>
 
-#include "runtime/callback.h"
 #include "runtime/options.h"
+#include "runtime/typed_callback.h"
 
 namespace troupe {
 
 /// The callbacks that configuration files can name, each with its options. In such a file a callback is an object with
-/// its type and the options to set: {"type": "EarlyStopping", "monitor": "val_loss", "patience": 5}. Not synchronised:
-/// fill it, then only read. Whoever registers needs <nlohmann/json.hpp>.
+/// its type and the options to set: {"type": "EarlyStopping", "monitor": "val_loss", "patience": 5}. "policy" is an
+/// object of CallbackPolicy's options, on top of the class's own. Not synchronised: fill it, then only read. Whoever
+/// registers needs <nlohmann/json.hpp>.
 class CallbackRegistry {
  public:
   /// Makes T known as `type`. T is constructed from an Options. Throws ConfigError when the name is taken.
@@ -43,7 +44,10 @@ class CallbackRegistry {
  private:
   struct Entry {
     std::vector<OptionInfo> options;
-    std::function<std::unique_ptr<Callback>(const std::string& owner, const nlohmann::json& options)> make;
+    CallbackPolicy policy;  // The class's own.
+    std::function<std::unique_ptr<Callback>(const std::string& owner, const nlohmann::json& options,
+                                            const CallbackPolicy& policy)>
+        make;
     std::function<nlohmann::json(const std::string& owner, const nlohmann::json& options)> effective;
   };
   /// One element of a configuration, taken apart.
@@ -53,7 +57,7 @@ class CallbackRegistry {
     void describe(OptionVisitor&) {}
   };
 
-  template <class Options, class Construct>
+  template <class T, class Options, class Construct>
   void add(const std::string& type, Construct construct);
   void add_entry(const std::string& type, Entry entry);
   Request read(const nlohmann::json& config, const std::string& where) const;
@@ -61,30 +65,32 @@ class CallbackRegistry {
   std::map<std::string, Entry> entries_;
 };
 
-template <class Options, class Construct>
+template <class T, class Options, class Construct>
 void CallbackRegistry::add(const std::string& type, Construct construct) {
   const auto read = [](const std::string& owner, const auto& json) {
     Options options;
     read_options(owner, options, json);
     return options;
   };
-  add_entry(
-      type,
-      {.options = option_infos<Options>(),
-       .make = [read, construct](const std::string& owner,
-                                 const auto& json) { return troupe::make_callback(construct(read(owner, json))); },
-       .effective = [read](const std::string& owner, const auto& json) { return options_to_json(read(owner, json)); }});
+  add_entry(type, {.options = option_infos<Options>(),
+                   .policy = callback_detail::class_policy<T>(),
+                   .make =
+                       [read, construct](const std::string& owner, const auto& json, const CallbackPolicy& policy) {
+                         return troupe::make_callback(construct(read(owner, json)), std::string(), policy);
+                       },
+                   .effective = [read](const std::string& owner,
+                                       const auto& json) { return options_to_json(read(owner, json)); }});
 }
 
 template <class T, DescribedOptions Options>
 requires std::constructible_from<T, Options>
 void CallbackRegistry::register_callback(const std::string& type) {
-  add<Options>(type, [](Options options) { return std::make_shared<T>(std::move(options)); });
+  add<T, Options>(type, [](Options options) { return std::make_shared<T>(std::move(options)); });
 }
 
 template <std::default_initializable T>
 void CallbackRegistry::register_callback(const std::string& type) {
-  add<NoOptions>(type, [](NoOptions) { return std::make_shared<T>(); });
+  add<T, NoOptions>(type, [](NoOptions) { return std::make_shared<T>(); });
 }
 
 }  // namespace troupe

@@ -62,6 +62,23 @@ class OrderedDataLoader final : public DataLoader {
     return prefetcher_ ? prefetcher_->next() : maker_.make(epoch_, batch);
   }
 
+  bool disable_shuffle() override {
+    const bool shuffled = std::exchange(options_.shuffle, false);
+    if (shuffled) {
+      maker_ = BatchMaker(dataset_, options_);
+      prefetcher_.reset();
+    }
+    return shuffled;
+  }
+
+  int64_t batch_size() const override { return options_.batch_size; }
+
+  std::shared_ptr<DataLoader> another(int64_t batch_size) const override {
+    DataLoaderOptions options = options_;
+    options.batch_size = batch_size == 0 ? options_.batch_size : batch_size;
+    return make_data_loader(dataset_, options);
+  }
+
  private:
   std::shared_ptr<const Dataset> dataset_;
   DataLoaderOptions options_;

@@ -23,6 +23,16 @@ class DataLoader {
   /// The batch at the position, which moves on by one, also when this throws. Without begin(), the first is batch 0 of
   /// epoch 0. Throws std::out_of_range past the last batch, and DataError if the dataset failed.
   virtual Batch next() = 0;
+  /// From the next begin() on samples come in the dataset's order. False when they do already, or when the loader
+  /// cannot change its order.
+  virtual bool disable_shuffle() { return false; }
+
+  /// Samples of a full batch on this rank; 0 where the class does not say.
+  virtual int64_t batch_size() const { return 0; }
+  /// Another loader of the same data with a position of its own, whose batches have `batch_size` samples, or are the
+  /// same ones for 0. Null where the class cannot make one: then there are no trials, or no other batch size, in a fit
+  /// with it. Throws ConfigError for a size that leaves no batch.
+  virtual std::shared_ptr<DataLoader> another(int64_t /*batch_size*/) const { return nullptr; }
 };
 
 /// How a dataset is cut into batches. The names are those of torch.utils.data.DataLoader and DistributedSampler.

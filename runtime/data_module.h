@@ -1,10 +1,15 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "runtime/data_loader.h"
+#include "runtime/event.h"
 
 namespace troupe {
+
+/// The loaders of one stage, in the order in which they are gone through.
+using DataLoaders = std::vector<std::shared_ptr<DataLoader>>;
 
 /// The user's data: gives the loader of each stage. A stage without a loader (nullptr) is left out of a fit, and is an
 /// error where it was asked for by name. Called on the thread that called the Trainer.
@@ -15,12 +20,25 @@ class DataModule {
   DataModule(const DataModule&) = delete;
   DataModule& operator=(const DataModule&) = delete;
 
-  /// Called once per Trainer call, before any loader is asked for.
-  virtual void setup() {}
+  /// Called at the start of every Trainer call: fetch and unpack here what other processes may share.
+  virtual void prepare_data() {}
+  /// Called after it, before any loader is asked for, and before the module's own setup.
+  virtual void setup(Stage /*stage*/) {}
+  /// Called when the call is over, also after an exception, and after the module's own teardown.
+  virtual void teardown(Stage /*stage*/) {}
   virtual std::shared_ptr<DataLoader> train_dataloader() { return nullptr; }
   virtual std::shared_ptr<DataLoader> val_dataloader() { return nullptr; }
   virtual std::shared_ptr<DataLoader> test_dataloader() { return nullptr; }
   virtual std::shared_ptr<DataLoader> predict_dataloader() { return nullptr; }
+  /// Several loaders for a stage: override these instead. By default the one above, or none.
+  virtual DataLoaders val_dataloaders() { return one(val_dataloader()); }
+  virtual DataLoaders test_dataloaders() { return one(test_dataloader()); }
+  virtual DataLoaders predict_dataloaders() { return one(predict_dataloader()); }
+
+ private:
+  static DataLoaders one(std::shared_ptr<DataLoader> loader) {
+    return loader ? DataLoaders{std::move(loader)} : DataLoaders();
+  }
 };
 
 }  // namespace troupe

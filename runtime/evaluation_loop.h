@@ -4,19 +4,22 @@
 #include <troupe/v1/checkpoint.pb.h>
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "runtime/data_loader.h"
+#include "runtime/data_module.h"
 #include "runtime/event_emitter.h"
 #include "runtime/module.h"
+#include "runtime/trainer_options.h"
 
 namespace troupe {
 
 /// What one evaluation gave.
 struct EvaluationResult {
   std::vector<std::pair<std::string, double>> metrics;  ///< Means over the evaluation, sorted by name.
-  std::vector<at::Tensor> predictions;                  ///< On the CPU, one per batch; of predict only.
+  /// On the CPU, one per batch, loader after loader; of predict only.
+  std::vector<at::Tensor> predictions;
 };
 
 /// Runs the batches of one evaluation stage, in eval mode and without gradients; every submodule's mode is put back
@@ -25,25 +28,39 @@ struct EvaluationResult {
 class EvaluationLoop {
  public:
   /// `stage`: STAGE_VALIDATE, STAGE_SANITY_CHECK, STAGE_TEST or STAGE_PREDICT. Everything must outlive the loop.
-  EvaluationLoop(Stage stage, Module& module, EventEmitter& emitter)
-      : stage_(stage), module_(module), emitter_(emitter) {}
+  EvaluationLoop(Stage stage, Module& module, EventEmitter& emitter, Precision precision = Precision::k32)
+      : stage_(stage), module_(module), emitter_(emitter), precision_(precision) {}
 
   /// Called after each batch, when its events are out; may throw to leave.
   std::function<void()> on_batch_boundary;
   /// Called when the evaluation is over, just before its last event.
   std::function<void()> before_end;
 
-  /// Runs `batches` batches of `loader`. `progress.batches_done` of them and the start's events are taken as done when
-  /// `progress.running` is set; it is kept up to date throughout.
-  EvaluationResult run(DataLoader& loader, int64_t batches, v1::EvaluationProgress& progress);
+  /// Runs `batches[i]` batches of each `loaders[i]`, one after the other. `progress` says what is done already when it
+  /// is `running`, with the start's events; it is kept up to date throughout.
+  EvaluationResult run(const DataLoaders& loaders, const std::vector<int64_t>& batches,
+                       v1::EvaluationProgress& progress);
 
  private:
   template <class Events>
-  EvaluationResult run_stage(DataLoader& loader, int64_t batches, v1::EvaluationProgress& progress);
+  EvaluationResult run_stage(const DataLoaders& loaders, const std::vector<int64_t>& batches,
+                             v1::EvaluationProgress& progress);
+  template <class Events>
+  void start(v1::EvaluationProgress& progress);
+  template <class Events>
+  void run_loader(DataLoader& loader, int64_t batches, v1::EvaluationProgress& progress);
+  template <class Events>
+  void run_batch(const Batch& batch, int64_t index, v1::EvaluationProgress& progress);
+  template <class Events>
+  void end(v1::EvaluationProgress& progress);
 
   Stage stage_;
   Module& module_;
   EventEmitter& emitter_;
+  Precision precision_;
+  std::optional<ModuleContext> context_;
+  MetricCollector collector_;
+  EvaluationResult result_;
 };
 
 /// Names of the submodules that are in eval mode; the module itself is "".

@@ -16,6 +16,7 @@
   X(TestBatchEnded, test_batch_ended)                 \
   X(PredictBatchEnded, predict_batch_ended)           \
   X(CommandApplied, command_applied)                  \
+  X(UserEvent, user_event)                            \
   X(RunStarted, run_started)                          \
   X(RunResumed, run_resumed)                          \
   X(RunEnded, run_ended)                              \
@@ -29,6 +30,9 @@
   X(CallbackRestarted, callback_restarted)            \
   X(CallbackEventSkipped, callback_event_skipped)     \
   X(CallbackDetached, callback_detached)              \
+  X(CallbackEventsDropped, callback_events_dropped)   \
+  X(CallbackHealthReported, callback_health_reported) \
+  X(CallbackEmitted, callback_emitted)                \
   X(CheckpointTaken, checkpoint_taken)                \
   X(CheckpointSaved, checkpoint_saved)                \
   X(CheckpointFailed, checkpoint_failed)              \

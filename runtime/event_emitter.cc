@@ -1,5 +1,10 @@
 #include "runtime/event_emitter.h"
 
+#include <algorithm>
+#include <iterator>
+
+#include "runtime/round.h"
+
 namespace troupe {
 
 EventEmitter::EventEmitter(EventSink& sink, uint64_t elapsed_us)
@@ -23,14 +28,49 @@ uint64_t EventEmitter::elapsed_us() const {
   return us > 0 ? static_cast<uint64_t>(us) : 1;  // 0 means that the relay fills the time in.
 }
 
-void EventEmitter::publish(std::shared_ptr<Event> event) {
+void EventEmitter::publish(std::shared_ptr<Event> event, std::shared_ptr<const StepOutputs> outputs) {
   const EventType type = event->body_case();
-  if (!sink_.asks(type)) {
-    sink_.emit(std::move(event));
-    return;
+  const EventPtr published = event;
+  const auto lent_outputs = outputs;
+  const bool lends = live_turn_ && sink_.lends(type);
+  if (outputs && !sink_.takes_outputs(type)) {
+    outputs.reset();
   }
-  const Round round = sink_.ask(std::move(event));
-  if (round_handler_) {
+  Round round;
+  if (sink_.asks(*event)) {
+    round = sink_.ask(std::move(event), std::move(outputs));
+  } else {
+    sink_.emit(std::move(event), std::move(outputs));
+  }
+  if (lends) {
+    lend(published, lent_outputs.get(), std::move(round));
+  } else {
+    apply(round, type);
+  }
+}
+
+void EventEmitter::lend(const EventPtr& event, const StepOutputs* outputs, Round round) {
+  const EventType type = event->body_case();
+  Round checkpoints;
+  const auto apply_all_else = [&](Round part) {
+    checkpoints.seq = part.seq;
+    const auto first =
+        std::stable_partition(part.decisions.begin(), part.decisions.end(),
+                              [](const Decision& decision) { return !is_about_checkpoints(decision.command); });
+    std::move(first, part.decisions.end(), std::back_inserter(checkpoints.decisions));
+    part.decisions.erase(first, part.decisions.end());
+    apply(part, type);
+  };
+  apply_all_else(std::move(round));
+  sink_.lend(
+      event, [&](Callback& callback, const RunState& run) { return live_turn_(callback, run, *event, outputs); },
+      apply_all_else);
+  sort_canonically(checkpoints.decisions);
+  apply(checkpoints, type);
+}
+
+void EventEmitter::apply(const Round& round, EventType type) const {
+  if (round_handler_ && !(round.decisions.empty() && round.detached.empty())) {
     round_handler_(round, type);
   }
 }

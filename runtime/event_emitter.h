@@ -28,6 +28,14 @@ class EventEmitter {
   /// Says what applies the commands that controllers answer with; it is told which event they were asked about.
   void set_round_handler(std::function<void(const Round&, EventType)> handler) { round_handler_ = std::move(handler); }
 
+  /// Runs the Live hook of a callback that is lent to the loop for this event, and returns what it commanded.
+  using LiveHook =
+      std::function<std::vector<v1::Command>(Callback&, const RunState&, const Event&, const StepOutputs*)>;
+  void set_live_turn(LiveHook turn) { live_turn_ = std::move(turn); }
+
+  /// Whether anybody takes the tensors beside this type, so that they are to be handed to publish().
+  bool wants_outputs(EventType type) const { return sink_.takes_outputs(type) || (live_turn_ && sink_.lends(type)); }
+
   /// A new event of this type, with everything but its body's fields.
   template <EventBody E>
   std::shared_ptr<Event> make() {
@@ -38,8 +46,10 @@ class EventEmitter {
     return event;
   }
 
-  /// Emits a recorded event, and has the answers of its controllers applied.
-  void publish(std::shared_ptr<Event> event);
+  /// Emits an event, has the answers of its controllers applied, and then gives every Live hook its turn. What any of
+  /// them commands about checkpoints is applied after all the rest: a checkpoint has what every hook of the event did,
+  /// so that resuming from it does not need to run them again. `outputs`: this step's tensors, where wants_outputs().
+  void publish(std::shared_ptr<Event> event, std::shared_ptr<const StepOutputs> outputs = nullptr);
 
   template <EventBody E>
   void publish(E body = {}) {
@@ -60,10 +70,14 @@ class EventEmitter {
   /// An empty event. It lives in an arena with its neighbours, which other threads free as a whole: one by one, their
   /// frees would slow down every allocation of the training thread.
   std::shared_ptr<Event> new_event();
+  void apply(const Round& round, EventType type) const;
+  /// Gives the Live hooks their turn, after the controllers' round.
+  void lend(const EventPtr& event, const StepOutputs* outputs, Round round);
 
   EventSink& sink_;
   Position position_;
   std::function<void(const Round&, EventType)> round_handler_;
+  LiveHook live_turn_;
   std::chrono::steady_clock::time_point started_;
   std::shared_ptr<google::protobuf::Arena> arena_;
   int events_in_arena_ = 0;

@@ -1,7 +1,11 @@
 #include "runtime/fit_loop.h"
 
+#include <torch/csrc/autograd/anomaly_mode.h>
 #include <torch/torch.h>
 
+#include <iostream>
+
+#include "runtime/autocast.h"
 #include "runtime/error.h"
 #include "runtime/evaluation_loop.h"
 #include "runtime/round.h"
@@ -11,17 +15,34 @@ namespace troupe {
 
 using v1::LoopState;
 
-FitLoop::FitLoop(Module& module, std::shared_ptr<DataLoader> train, std::shared_ptr<DataLoader> validation,
+FitLoop::FitLoop(Module& module, std::shared_ptr<DataLoader> train, DataLoaders validation,
                  const TrainerOptions& options)
     : module_(module),
+      scope_(module, v1::STAGE_FIT),
       train_loader_(std::move(train)),
-      validation_loader_(std::move(validation)),
+      validation_loaders_(std::move(validation)),
       options_(options),
       training_(module, options.seed),
-      limits_(loop_limits(options, train_loader_->batches(), validation_loader_ ? validation_loader_->batches() : 0)) {}
+      limits_(limits_with(*train_loader_)),
+      first_limits_(limits_) {
+  require_automatic_options();
+  if (options_.overfit_batches.value() > 0 && train_loader_->disable_shuffle()) {
+    std::cerr << "troupe: warning: 'overfit_batches' trains on the same batches in every epoch: the training loader no "
+                 "longer shuffles\n";
+  }
+}
+
+LoopLimits FitLoop::limits_with(const DataLoader& train) const {
+  std::vector<int64_t> validation;
+  for (const auto& loader : validation_loaders_) {
+    validation.push_back(loader->batches());
+  }
+  return loop_limits(options_, train.batches(), validation);
+}
 
 void FitLoop::restore(const Snapshot& snapshot) {
   training_.restore(snapshot);
+  adopt_batch_size(loop().epoch_batch_size());
   unfinished_round_ = loop().pending();  // Not in loop(): RunResumed brings on a round of its own.
   loop().clear_pending();
 }
@@ -29,15 +50,27 @@ void FitLoop::restore(const Snapshot& snapshot) {
 RunOutcome FitLoop::run(EventSink& sink, RunOpening opening, uint64_t elapsed_us) {
   emitter_.emplace(sink, elapsed_us);
   emitter_->set_round_handler([this](const Round& round, EventType about) { apply(round, about); });
-  context_.emplace(module_);
+  emitter_->set_live_turn(
+      [this](Callback& callback, const RunState& run, const Event& event, const StepOutputs* outputs) {
+        return run_live_hook(callback, event, run, loan(event.body_case(), outputs));
+      });
+  ModuleContext context(module_);
+  context.set_emit([this](v1::UserEvent event) { emitter_->publish(std::move(event)); });
+  context_ = &context;
+  if (options_.barebones) {
+    context_->disable_logging();
+  }
   set_position(v1::STAGE_FIT);
+  std::optional<torch::autograd::DetectAnomalyGuard> anomalies;
+  if (options_.detect_anomaly) {
+    anomalies.emplace();
+  }
   try {
     const std::string checkpoint =
         std::holds_alternative<RunResumed>(opening) ? std::get<RunResumed>(opening).checkpoint() : "";
-    run_framed(*emitter_, v1::STAGE_FIT, std::move(opening), [&] { fit(checkpoint); });
+    run_framed(*emitter_, scope_, std::move(opening), [&] { fit(checkpoint); });
   } catch (const Interrupted& interrupted) {
-    return {
-        v1::RUN_STATUS_INTERRUPTED, "interrupted by " + signal_name(interrupted.signal), {}, {}, interrupted.signal};
+    return {v1::RUN_STATUS_INTERRUPTED, interrupted.reason, {}, {}, interrupted.signal};
   }
   return outcome();
 }
@@ -71,10 +104,9 @@ void FitLoop::start_fit() {
 }
 
 void FitLoop::check_sanity() {
-  const int64_t batches = limits_.sanity_batches;
   auto& progress = *loop().mutable_evaluation();
-  if (batches > 0) {
-    EvaluationLoop evaluation(v1::STAGE_SANITY_CHECK, module_, *emitter_);
+  if (!limits_.sanity_batches.empty()) {
+    EvaluationLoop evaluation(v1::STAGE_SANITY_CHECK, module_, *emitter_, options_.precision);
     set_position(v1::STAGE_SANITY_CHECK);
     training_.set_modes_before_evaluation(modules_in_eval_mode(module_));
     if (!progress.running()) {
@@ -83,7 +115,7 @@ void FitLoop::check_sanity() {
       emitter_->publish<SanityCheckStarted>();
     }
     evaluation.on_batch_boundary = [this] { check_interrupt(); };
-    evaluation.run(*validation_loader_, batches, progress);
+    evaluation.run(validation_loaders_, limits_.sanity_batches, progress);
     training_.set_modes_before_evaluation(std::nullopt);
     set_default_rng_state(training_.rng_before_sanity_check());
     training_.set_rng_before_sanity_check({});
@@ -95,6 +127,7 @@ void FitLoop::check_sanity() {
   if (!done()) {
     module_.on_train_start();
     loop().set_train_started(true);
+    start_validation_clock();
     emitter_->publish<TrainStarted>();
   }
 }
@@ -109,6 +142,7 @@ void FitLoop::run_epoch() {
   }
   train_loader_->begin(static_cast<int64_t>(loop().epoch()), static_cast<int64_t>(loop().batches_done()));
   while (true) {
+    close_skipped_window();
     if (loop().phase() == LoopState::PHASE_BATCH_ENDED) {
       loop().set_phase(validation_due() ? LoopState::PHASE_VALIDATION : LoopState::PHASE_TRAIN_BATCH);
     }
@@ -127,6 +161,9 @@ void FitLoop::run_epoch() {
 void FitLoop::start_epoch() {
   loop().set_batches_done(0);
   loop().set_accumulated_batches(0);
+  loop().set_window_batches(0);
+  loop().set_epoch_batch_size(loop().batch_size());
+  adopt_batch_size(loop().epoch_batch_size());
   training_.epoch_metrics().reset();
   const auto rates = training_.learning_rates();
   loop().mutable_epoch_learning_rates()->Assign(rates.begin(), rates.end());
@@ -139,6 +176,7 @@ void FitLoop::start_epoch() {
 }
 
 void FitLoop::end_epoch() {
+  finish_skipped_epoch();
   set_position(v1::STAGE_FIT);
   context_->enter_epoch_hook(training_.epoch_metrics());
   module_.on_train_epoch_end();
@@ -156,30 +194,43 @@ void FitLoop::end_epoch() {
 
 void FitLoop::train_batch() {
   const auto index = static_cast<int64_t>(loop().batches_done());
-  const int64_t window = options_.accumulate_grad_batches;
-  const bool steps = (index + 1) % window == 0 || index + 1 == limits_.train_batches;
-  const Batch batch = train_loader_->next();
+  const int64_t window = window_batches();
+  const Batch batch = module_.transfer_batch(train_loader_->next());
+  const uint64_t step_before = loop().global_step();
 
   emitter_->position().set_batch_index(static_cast<uint32_t>(index));
   context_->set_position(emitter_->position());
   context_->enter_step(training_.epoch_metrics(), batch.size(), /*logs_per_step=*/true);
-  module_.on_train_batch_start(batch, index);
+  const EpochGoes epoch_goes = module_.on_train_batch_start(batch, index);
   emitter_->publish_transient<TrainBatchStarted>();
+  if (epoch_goes == EpochGoes::kToItsEnd) {  // Without this batch, and without a step for an open window.
+    context_->leave();
+    loop().set_accumulated_batches(0);
+    loop().set_window_batches(0);
+    loop().set_skip_epoch(true);
+    return;
+  }
 
-  const at::Tensor loss = module_.training_step(batch, index);
-  if (index % window == 0) {
-    emitter_->publish_transient<ZeroGradStarted>();
-    training_.zero_grad();
+  const at::Tensor loss = training_step(batch, index);
+  if (training_.automatic()) {
+    if (loop().accumulated_batches() == 0) {
+      module_.on_before_zero_grad();
+      emitter_->publish_transient<ZeroGradStarted>();
+      training_.zero_grad();
+    }
+    if (loss.defined()) {
+      backward(window == 1 ? loss : loss / window);
+    }
   }
-  if (loss.defined()) {
-    backward(window == 1 ? loss : loss / window);
-  }
-  loop().set_accumulated_batches(steps ? 0 : loop().accumulated_batches() + 1);
+  const auto accumulated = static_cast<int64_t>(loop().accumulated_batches()) + 1;
+  const bool steps = accumulated == window || index + 1 == limits_.train_batches || loop().skip_epoch();
+  loop().set_accumulated_batches(steps ? 0 : static_cast<uint64_t>(accumulated));
+  loop().set_window_batches(steps ? 0 : loop().window_batches());
   loop().set_batches_done(static_cast<uint64_t>(index) + 1);
   loop().set_total_batches(loop().total_batches() + 1);
   const auto rates = logs_learning_rates(/*per_step=*/true) ? training_.learning_rates() : std::vector<double>();
-  if (steps) {
-    optimizer_step();
+  if (steps && training_.automatic()) {
+    optimizer_step(0);
   }
   if (index + 1 == limits_.train_batches) {
     training_.epoch_ended();
@@ -187,41 +238,45 @@ void FitLoop::train_batch() {
   module_.on_train_batch_end(batch, index);
   context_->leave();
   loop().set_phase(LoopState::PHASE_BATCH_ENDED);
-  publish_batch_ended(batch, steps, rates);
+  publish_batch_ended(batch, loss, loop().global_step() != step_before, rates);
 }
 
-void FitLoop::backward(const at::Tensor& loss) {
-  emitter_->publish_transient<BackwardStarted>();
-  loss.backward();
-  emitter_->publish_transient<BackwardEnded>();
-}
-
-void FitLoop::optimizer_step() {
-  module_.on_before_optimizer_step();
-  emitter_->publish_transient<OptimizerStepStarted>();
-  if (options_.gradient_clip_val) {
-    const auto parameters = module_.parameters();
-    if (options_.gradient_clip_algorithm == GradientClipAlgorithm::kNorm) {
-      torch::nn::utils::clip_grad_norm_(parameters, *options_.gradient_clip_val);
-    } else {
-      torch::nn::utils::clip_grad_value_(parameters, *options_.gradient_clip_val);
-    }
+at::Tensor FitLoop::training_step(const Batch& batch, int64_t index) {
+  const AutocastGuard autocast(options_.precision);
+  if (training_.automatic()) {
+    return module_.training_step(batch, index);
   }
-  training_.optimizer_step();
+  context_->set_manual_optimization(this);
+  at::Tensor loss = module_.training_step(batch, index);
+  context_->set_manual_optimization(nullptr);
+  untoggle();
+  return loss;
+}
+
+void FitLoop::optimizer_step(size_t optimizer) {
+  module_.on_before_optimizer_step();
+  OptimizerStepStarted started;
+  started.set_optimizer(static_cast<uint32_t>(optimizer));
+  emitter_->publish_transient(std::move(started));
+  if (training_.automatic()) {
+    module_.configure_gradient_clipping(options_.gradient_clip_val, options_.gradient_clip_algorithm);
+  }
+  training_.optimizer_step(optimizer);
   loop().set_global_step(loop().global_step() + 1);
   emitter_->position().set_global_step(loop().global_step());
   context_->set_position(emitter_->position());
 }
 
 void FitLoop::validate() {
-  EvaluationLoop evaluation(v1::STAGE_VALIDATE, module_, *emitter_);
+  EvaluationLoop evaluation(v1::STAGE_VALIDATE, module_, *emitter_, options_.precision);
   training_.set_modes_before_evaluation(modules_in_eval_mode(module_));
   evaluation.on_batch_boundary = [this] { check_interrupt(); };
   evaluation.before_end = [this] {
     loop().set_validations(loop().validations() + 1);
+    start_validation_clock();
     loop().set_phase(LoopState::PHASE_TRAIN_BATCH);
   };
-  evaluation.run(*validation_loader_, limits_.validation_batches, *loop().mutable_evaluation());
+  evaluation.run(validation_loaders_, limits_.validation_batches_by_loader, *loop().mutable_evaluation());
   training_.set_modes_before_evaluation(std::nullopt);
   set_position(v1::STAGE_FIT);
 }
@@ -258,10 +313,11 @@ bool FitLoop::done() const {
 }
 
 bool FitLoop::epoch_finished() const {
-  return static_cast<int64_t>(loop().batches_done()) >= limits_.train_batches || reached_max_steps() || stopping();
+  return static_cast<int64_t>(loop().batches_done()) >= limits_.train_batches || reached_max_steps() || stopping() ||
+         loop().skip_epoch();
 }
 
-bool FitLoop::validation_due() const {
+bool FitLoop::validation_due() {
   const auto epoch = static_cast<int64_t>(loop().epoch());
   if (limits_.validation_batches == 0 || (epoch + 1) % limits_.validation_epochs != 0) {
     return false;
@@ -269,8 +325,33 @@ bool FitLoop::validation_due() const {
   if (stopping()) {
     return true;
   }
+  if (limits_.validation_interval_us) {
+    return validation_time_has_come();
+  }
+  if (loop().skip_epoch() && !limits_.count_over_epochs) {  // As if the batch had been the epoch's last.
+    return limits_.train_batches % limits_.validation_interval == 0;
+  }
   const uint64_t batches = limits_.count_over_epochs ? loop().total_batches() : loop().batches_done();
   return batches % static_cast<uint64_t>(limits_.validation_interval) == 0;
+}
+
+void FitLoop::start_validation_clock() {
+  if (limits_.validation_interval_us) {  // Otherwise equal runs would differ in what nobody reads.
+    loop().set_last_validation_us(emitter_->elapsed_us());
+  }
+}
+
+bool FitLoop::validation_time_has_come() {
+  const uint64_t now_us = emitter_->elapsed_us();
+  if (now_us - loop().last_validation_us() < *limits_.validation_interval_us) {
+    return false;
+  }
+  InputRecorded decided;
+  decided.mutable_clock()->set_kind(v1::ClockDecision::KIND_VALIDATION);
+  decided.mutable_clock()->set_elapsed_us(now_us);
+  decided.set_from("clock");
+  emitter_->publish(std::move(decided));
+  return true;
 }
 
 RunOutcome FitLoop::outcome() const {

@@ -1,31 +1,15 @@
-// The loop's side of events and commands: facts out, decisions and inputs in. The loop itself is fit_loop.cc.
+// The loop's side of events: facts out, inputs in. The loop itself is fit_loop.cc, its commands fit_loop_commands.cc.
 #include <torch/torch.h>
 
 #include "runtime/error.h"
 #include "runtime/fit_loop.h"
+#include "runtime/inputs.h"
 #include "runtime/module_info.h"
-#include "runtime/round.h"
 
 namespace troupe {
 namespace {
 
 constexpr char kInterruptCheckpoint[] = "checkpoints/interrupted.ckpt";
-
-/// Whether LoopState tells where to go on from just after this event.
-bool resumable_after(EventType type) {
-  switch (type) {
-    case Event::kTrainEpochStarted:
-    case Event::kTrainBatchEnded:
-    case Event::kValidationEpochStarted:
-    case Event::kValidationBatchEnded:
-    case Event::kValidationEnded:
-    case Event::kTrainEpochEnded:
-    case Event::kTrainEnded:
-      return true;
-    default:
-      return false;
-  }
-}
 
 }  // namespace
 
@@ -39,11 +23,19 @@ v1::FitStarted FitLoop::facts() {
   }
   facts.set_max_epochs(limits_.max_epochs);
   facts.set_max_steps(limits_.max_steps);
-  facts.set_train_batches(static_cast<uint64_t>(limits_.train_batches));
+  facts.set_train_batches(static_cast<uint64_t>(first_limits_.train_batches));
   facts.set_validation_batches(static_cast<uint64_t>(limits_.validation_batches));
-  facts.set_validates_at_epoch_end(limits_.validates_at_epoch_end);
+  for (const int64_t batches : limits_.validation_batches_by_loader) {
+    facts.add_validation_batches_by_loader(static_cast<uint64_t>(batches));
+  }
+  facts.set_validates_on_time(limits_.validation_interval_us.has_value());
+  facts.set_manual_optimization(!training_.automatic());
+  facts.set_validates_at_epoch_end(first_limits_.validates_at_epoch_end);
   facts.set_fast_dev_run(options_.fast_dev_run > 0);
   facts.set_log_every_n_steps(static_cast<uint32_t>(options_.log_every_n_steps));
+  facts.set_accumulate_grad_batches(static_cast<uint32_t>(accumulation()));
+  facts.set_batch_size(loop().batch_size() > 0 ? loop().batch_size()
+                                               : static_cast<uint32_t>(train_loader_->batch_size()));
   return facts;
 }
 
@@ -58,137 +50,72 @@ void FitLoop::set_position(Stage stage) {
 }
 
 void FitLoop::check_interrupt() {
-  const int signal = emitter_->sink().pending_signal();
-  if (signal == 0) {
-    return;
+  auto& sink = emitter_->sink();
+  while (true) {
+    if (const int signal = sink.pending_signal()) {
+      emitter_->publish(input_of_signal(signal));
+      sink.flush();
+      interrupt(interrupted_by(signal), "interrupt");
+    }
+    if (sink.has_inputs()) {
+      record_inputs(*emitter_, [this](const Round& round) { apply(round, Event::kInputRecorded); });
+      if (operator_stop_) {
+        interrupt(stopped_by_operator(operator_stop_->from, operator_stop_->reason), operator_stop_->from);
+      }
+    }
+    if (!loop().paused()) {
+      return;
+    }
+    sink.wait_for_input();
   }
-  emitter_->publish(input_of_signal(signal));
-  emitter_->sink().flush();
+}
+
+void FitLoop::interrupt(Interrupted interrupted, const std::string& from) {
   if (options_.enable_checkpointing) {
     v1::SaveCheckpoint save;
     save.set_path(kInterruptCheckpoint);
-    take_checkpoint(save, "interrupt");
+    take_checkpoint(save, from);
   }
-  throw Interrupted{signal};
+  throw interrupted;
 }
 
-void FitLoop::apply(const Round& round, EventType about) {
-  const auto contradictions = find_contradictions(round.decisions);
-  v1::PendingRound pending;
-  pending.set_cause_seq(round.seq);
-  pending.set_about(static_cast<uint32_t>(about));
-  for (size_t i = 0; i < round.decisions.size(); ++i) {
-    auto* decision = pending.add_decisions();
-    decision->set_from(round.decisions[i].from);
-    decision->set_from_type(round.decisions[i].from_type);
-    *decision->mutable_command() = round.decisions[i].command;
-    decision->set_contradiction(contradictions[i]);
-  }
-  *loop().mutable_pending() = std::move(pending);
-  carry_out_pending();
+Live::Loan FitLoop::loan(EventType about, const StepOutputs* outputs) {
+  return {module_, training_.all_optimizers(),
+          [this, about](const TrialOptions& options) { return run_trial(about, options); }, outputs};
 }
 
-void FitLoop::finish_pending_round() {
-  if (unfinished_round_.decisions_size() > 0) {
-    const Position position = emitter_->position();
-    emitter_->position() = unfinished_round_.position();
-    *loop().mutable_pending() = std::move(unfinished_round_);
-    carry_out_pending();
-    emitter_->position() = position;
+TrialResult FitLoop::run_trial(EventType about, const TrialOptions& options) {
+  const auto& info = event_info(about);
+  if (info.transient || about == Event::kUserEvent || about == Event::kExceptionRaised || about == Event::kTornDown ||
+      loop().phase() == v1::LoopState::PHASE_FIT_START) {
+    throw ConfigError("run_trial: not allowed at " + std::string(info.name) +
+                      ": allowed between two batches, at recorded events from FitStarted on");
   }
-}
-
-void FitLoop::carry_out_pending() {
-  while (loop().pending().decisions_size() > 0) {
-    auto& pending = *loop().mutable_pending();
-    const v1::PendingRound::Decision next = pending.decisions(0);
-    pending.mutable_decisions()->DeleteSubrange(0, 1);  // A checkpoint that it takes has only what comes after it.
-    *pending.mutable_position() = emitter_->position();
-    const Decision decision{next.from(), next.from_type(), next.command()};
-    const auto about = static_cast<EventType>(pending.about());
-    const std::string reason = next.contradiction().empty() ? refusal(decision, about) : next.contradiction();
-    if (!reason.empty()) {
-      CommandRefused refused;
-      refused.set_from(decision.from);
-      refused.set_cause_seq(pending.cause_seq());
-      *refused.mutable_command() = decision.command;
-      refused.set_reason(reason);
-      emitter_->publish(std::move(refused));
-      continue;
-    }
-    CommandApplied applied;
-    applied.set_from(decision.from);
-    applied.set_cause_seq(pending.cause_seq());
-    *applied.mutable_command() = decision.command;
-    emitter_->publish(std::move(applied));
-    carry_out(decision);
+  if (!training_.automatic()) {
+    throw ConfigError("run_trial: the module optimises manually: it takes steps that a trial could not take back");
   }
-  loop().clear_pending();
-}
-
-std::string FitLoop::refusal(const Decision& decision, EventType about) {
-  const auto& command = decision.command;
-  switch (command.command_case()) {
-    case v1::Command::kSaveCheckpoint:
-      if (command.save_checkpoint().path().empty()) {
-        return "a checkpoint needs a path";
-      }
-      return resumable_after(about) && emitter_->position().stage() != v1::STAGE_SANITY_CHECK
-                 ? std::string()
-                 : "a checkpoint can be taken after TrainEpochStarted, TrainBatchEnded, ValidationEpochStarted, "
-                   "ValidationBatchEnded, ValidationEnded, TrainEpochEnded and TrainEnded only, not in a sanity check";
-    case v1::Command::kSetLearningRate: {
-      const auto& set = command.set_learning_rate();
-      if (!(set.lr() >= 0) || !std::isfinite(set.lr())) {
-        return "a learning rate must be finite and at least 0, got " + std::to_string(set.lr());
-      }
-      std::string names;
-      for (const auto& group : training_.param_groups()) {
-        if (set.group().empty() || set.group() == group.name()) {
-          return {};
-        }
-        names += (names.empty() ? "" : ", ") + group.name();
-      }
-      return "no parameter group '" + set.group() + "'; there are " + names;
-    }
-    case v1::Command::COMMAND_NOT_SET:
-      return "a command of a kind that this version does not know";
-    default:
-      return {};
-  }
-}
-
-void FitLoop::carry_out(const Decision& decision) {
-  const auto& command = decision.command;
-  switch (command.command_case()) {
-    case v1::Command::kStop:
-      votes_.add(decision.from, command.stop().reason());
-      break;
-    case v1::Command::kWithdrawStop:
-      votes_.withdraw(decision.from);
-      break;
-    case v1::Command::kSetLearningRate:
-      training_.set_learning_rate(command.set_learning_rate().lr(), command.set_learning_rate().group());
-      break;
-    case v1::Command::kLogLearningRates: {
-      auto& state = *loop().mutable_log_learning_rates();
-      state.set_on(true);
-      state.set_interval(static_cast<uint32_t>(command.log_learning_rates().interval()));
-      state.set_log_momentum(command.log_learning_rates().log_momentum());
-      state.set_log_weight_decay(command.log_learning_rates().log_weight_decay());
-      break;
-    }
-    case v1::Command::kSaveCheckpoint:
-      loop().mutable_pending()->set_saves(loop().pending().saves() + 1);
-      take_checkpoint(command.save_checkpoint(), decision.from);
-      break;
-    case v1::Command::kRemoveCheckpoint:
-      emitter_->sink().remove_checkpoint(command.remove_checkpoint().path(),
-                                         std::max<int>(1, static_cast<int>(loop().pending().saves())));
-      break;
-    default:
-      break;  // LogMetric: the fold of CommandApplied is its whole effect.
-  }
+  TrialGround ground{.training = training_, .loader = *train_loader_};
+  ground.epoch = static_cast<int64_t>(loop().epoch());
+  ground.batches = limits_.train_batches;
+  ground.batches_per_step = accumulation();
+  ground.training_step = [this](const Batch& batch, int64_t index) {
+    return training_step(module_.transfer_batch(batch), index);
+  };
+  ground.zero_grad = [this] {
+    module_.on_before_zero_grad();
+    training_.zero_grad();
+  };
+  ground.backward = [this](const at::Tensor& loss) {
+    module_.on_before_backward(loss);
+    run_backward(loss);
+    module_.on_after_backward();
+  };
+  ground.step = [this] {
+    module_.on_before_optimizer_step();
+    module_.configure_gradient_clipping(options_.gradient_clip_val, options_.gradient_clip_algorithm);
+    module_.optimizer_step(training_.optimizer());
+  };
+  return troupe::run_trial(ground, options);
 }
 
 void FitLoop::take_checkpoint(const v1::SaveCheckpoint& what, const std::string& from) {
@@ -205,7 +132,8 @@ void FitLoop::take_checkpoint(const v1::SaveCheckpoint& what, const std::string&
   emitter_->sink().take_checkpoint(std::move(event), std::move(snapshot), what.weights_only());
 }
 
-void FitLoop::publish_batch_ended(const Batch& batch, bool stepped, const std::vector<double>& rates_used) {
+void FitLoop::publish_batch_ended(const Batch& batch, const at::Tensor& loss, bool stepped,
+                                  const std::vector<double>& rates_used) {
   auto event = emitter_->make<TrainBatchEnded>();
   auto* ended = event->mutable_train_batch_ended();
   training_.epoch_metrics().take_step(ended->mutable_metrics());
@@ -215,7 +143,11 @@ void FitLoop::publish_batch_ended(const Batch& batch, bool stepped, const std::v
     log_learning_rates(ended->mutable_metrics(), rates_used);
   }
   training_.add_changed_learning_rates(ended->mutable_learning_rates());
-  emitter_->publish(std::move(event));
+  std::shared_ptr<const StepOutputs> outputs;
+  if (emitter_->wants_outputs(Event::kTrainBatchEnded)) {
+    outputs = std::make_shared<StepOutputs>(StepOutputs{batch, loss.defined() ? loss.detach() : loss, {}});
+  }
+  emitter_->publish(std::move(event), std::move(outputs));
 }
 
 bool FitLoop::logs_learning_rates(bool per_step) const {

@@ -38,6 +38,9 @@ class FixedBatches final : public DataLoader {
     }
     return given_[static_cast<size_t>(position_++) % given_.size()];
   }
+  std::shared_ptr<DataLoader> another(int64_t batch_size) const override {
+    return batch_size == 0 ? std::make_shared<FixedBatches>(given_, batches_) : nullptr;
+  }
 
  private:
   std::vector<Batch> given_;

@@ -19,7 +19,9 @@ void add_forked(google::protobuf::RepeatedPtrField<v1::Metric>* metrics, const s
                 double value, MetricCollector::How how) {
   add(metrics, name, value, how.prog_bar);
   if (how.on_step && how.on_epoch) {
-    add(metrics, name + suffix, value, false);
+    std::string forked = name;
+    forked.insert(std::min(name.rfind(kDataloaderSuffix), name.size()), suffix);
+    add(metrics, std::move(forked), value, false);
   }
 }
 

@@ -9,9 +9,12 @@
 
 namespace troupe {
 
+/// Ends the name of a metric that is logged for each of several loaders, before the loader's index.
+inline constexpr char kDataloaderSuffix[] = "/dataloader_idx_";
+
 /// What a module logs in one stage: values of the present step, and running means over the epoch, weighted by samples.
-/// A name that is logged both ways is forked as in Lightning: `loss`, `loss_step` and `loss_epoch`. Used from the
-/// loop's thread only.
+/// A name that is logged both ways is forked as in Lightning: `loss`, `loss_step` and `loss_epoch`, before the loader's
+/// suffix if there is one. Used from the loop's thread only.
 class MetricCollector {
  public:
   struct How {

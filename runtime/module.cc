@@ -24,6 +24,13 @@ double scalar_value(std::string_view name, const at::Tensor& value) {
   throw ConfigError(readable_type_name(typeid(module)) + ": override " + step + ", " + why);
 }
 
+void require_manual(const torch::nn::Module& module, const ManualOptimization* manual, const char* what) {
+  if (manual == nullptr) {
+    throw ConfigError(readable_type_name(typeid(module)) + ": " + what +
+                      "() is for training_step with manual optimisation: override automatic_optimization to be false");
+  }
+}
+
 }  // namespace
 
 at::Tensor Module::training_step(const Batch& /*batch*/, int64_t /*batch_index*/) {
@@ -46,21 +53,76 @@ std::vector<OptimizerConfig> Module::configure_optimizers() {
   throw_missing(*this, "configure_optimizers", "fit needs an optimizer");
 }
 
+std::vector<std::unique_ptr<Callback>> Module::configure_callbacks() {
+  return {};
+}
+
+void Module::configure_gradient_clipping(std::optional<double> value, GradientClipAlgorithm algorithm) {
+  if (!value) {
+    return;
+  }
+  if (algorithm == GradientClipAlgorithm::kNorm) {
+    torch::nn::utils::clip_grad_norm_(parameters(), *value);
+  } else {
+    torch::nn::utils::clip_grad_value_(parameters(), *value);
+  }
+}
+
+ManualOptimizer Module::optimizer(int64_t index) {
+  require_manual(*this, outlet_.manual, "optimizer");
+  if (index < 0 || index >= outlet_.manual->optimizers()) {
+    throw ConfigError("optimizer(" + std::to_string(index) + "): configure_optimizers gave " +
+                      std::to_string(outlet_.manual->optimizers()));
+  }
+  return {*outlet_.manual, index};
+}
+
+void Module::manual_backward(const at::Tensor& loss) {
+  require_manual(*this, outlet_.manual, "manual_backward");
+  outlet_.manual->backward(loss);
+}
+
 void Module::log(std::string_view name, const at::Tensor& value, const LogOptions& options) {
-  log(name, scalar_value(name, value), options);
+  if (outlet_.logs) {
+    log(name, scalar_value(name, value), options);
+  }
 }
 
 void Module::log(std::string_view name, double value, const LogOptions& options) {
-  if (collector_ == nullptr) {
+  if (!outlet_.logs) {
+    return;
+  }
+  if (outlet_.collector == nullptr) {
     throw ConfigError("log('" + std::string(name) + "'): allowed in steps and in batch and epoch hooks of a run only");
   }
-  const bool on_step = options.on_step.value_or(in_step_ && step_logs_per_step_);
-  const bool on_epoch = options.on_epoch.value_or(!(in_step_ && step_logs_per_step_));
-  if (on_step && !in_step_) {
+  const bool on_step = options.on_step.value_or(outlet_.in_step && outlet_.step_logs_per_step);
+  const bool on_epoch = options.on_epoch.value_or(!(outlet_.in_step && outlet_.step_logs_per_step));
+  if (on_step && !outlet_.in_step) {
     throw ConfigError("log('" + std::string(name) + "'): an epoch hook logs per epoch only, leave on_step out");
   }
-  const auto weight = static_cast<double>(options.batch_size > 0 ? options.batch_size : samples_);
-  collector_->log(name, value, {on_step, on_epoch, options.prog_bar}, weight);
+  const auto weight = static_cast<double>(options.batch_size > 0 ? options.batch_size : outlet_.samples);
+  const MetricCollector::How how{on_step, on_epoch, options.prog_bar};
+  if (outlet_.several_loaders && outlet_.in_step && options.add_dataloader_idx) {
+    const std::string suffix = kDataloaderSuffix + std::to_string(dataloader_index());
+    outlet_.collector->log(std::string(name) + suffix, value, how, weight);
+  } else {
+    outlet_.collector->log(name, value, how, weight);
+  }
+}
+
+void Module::emit(const google::protobuf::Message& message) {
+  emit_event(make_user_event(message));
+}
+
+void Module::emit(std::string type, const EventValues& values) {
+  emit_event(make_user_event(std::move(type), values));
+}
+
+void Module::emit_event(v1::UserEvent event) {
+  if (outlet_.emit == nullptr) {
+    throw ConfigError("emit('" + event.type() + "'): allowed in the steps and hooks of a run only");
+  }
+  (*outlet_.emit)(std::move(event));
 }
 
 }  // namespace troupe

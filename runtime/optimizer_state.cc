@@ -127,28 +127,6 @@ std::vector<std::string> group_names(OptimizerParamGroup& group,
   return result;
 }
 
-void require_same_groups(Optimizer& optimizer, const torch::nn::Module& module, const v1::OptimizerState& state) {
-  const std::string type = optimizer_type(optimizer);
-  if (type != state.type()) {
-    throw MismatchError("the checkpoint's optimizer is " + state.type() + ", the module configures " + type);
-  }
-  auto& groups = optimizer.param_groups();
-  if (static_cast<int>(groups.size()) != state.groups_size()) {
-    throw MismatchError("the checkpoint's optimizer has " + std::to_string(state.groups_size()) +
-                        " parameter groups, the module configures " + std::to_string(groups.size()));
-  }
-  const auto names = names_of(module);
-  for (size_t i = 0; i < groups.size(); ++i) {
-    const auto present = group_names(groups[i], names);
-    const auto& saved = state.groups(static_cast<int>(i)).parameters();
-    if (!std::equal(present.begin(), present.end(), saved.begin(), saved.end())) {
-      throw MismatchError(
-          "parameter group " + std::to_string(i) + " of the checkpoint's optimizer holds other parameters than the " +
-          "module's: " + std::to_string(saved.size()) + " there, " + std::to_string(present.size()) + " here");
-    }
-  }
-}
-
 struct OptionSaver {
   StateDict& dict;
   void operator()(const char* name, double value) { dict.set(name, value); }
@@ -223,6 +201,35 @@ double momentum_of(OptimizerParamGroup& group) {
   return option_of(group, {"momentum", "beta1"});
 }
 
+bool has_momentum(OptimizerParamGroup& group) {
+  bool found = false;
+  visit_options(group.options(), [&](const std::string& name, auto& /*value*/) {
+    found = found || name == "momentum" || name == "beta1";
+  });
+  return found;
+}
+
+bool is_nesterov(OptimizerParamGroup& group) {
+  return option_of(group, {"nesterov"}) != 0;
+}
+
+void set_momentum_of(Optimizer& optimizer, OptimizerParamGroup& group, double momentum) {
+  visit_options(group.options(), [&](const std::string& name, auto& value) {
+    if constexpr (std::is_same_v<std::remove_reference_t<decltype(value)>, double>) {
+      value = name == "momentum" || name == "beta1" ? momentum : value;
+    }
+  });
+  for (const auto& parameter : group.params()) {
+    const auto state = optimizer.state().find(optimizer_state_key(parameter));
+    auto* rmsprop = state == optimizer.state().end()
+                        ? nullptr
+                        : dynamic_cast<torch::optim::RMSpropParamState*>(state->second.get());
+    if (rmsprop != nullptr && momentum > 0 && !rmsprop->momentum_buffer().defined()) {
+      rmsprop->momentum_buffer(torch::zeros_like(parameter, torch::MemoryFormat::Preserve));
+    }
+  }
+}
+
 double weight_decay_of(OptimizerParamGroup& group) {
   return option_of(group, {"weight_decay"});
 }
@@ -255,9 +262,32 @@ v1::OptimizerState capture_optimizer(Optimizer& optimizer, const torch::nn::Modu
   return result;
 }
 
+void require_matching_optimizer(Optimizer& optimizer, const torch::nn::Module& module,
+                                const v1::OptimizerState& state) {
+  const std::string type = optimizer_type(optimizer);
+  if (type != state.type()) {
+    throw MismatchError("the checkpoint's optimizer is " + state.type() + ", the module configures " + type);
+  }
+  auto& groups = optimizer.param_groups();
+  if (static_cast<int>(groups.size()) != state.groups_size()) {
+    throw MismatchError("the checkpoint's optimizer has " + std::to_string(state.groups_size()) +
+                        " parameter groups, the module configures " + std::to_string(groups.size()));
+  }
+  const auto names = names_of(module);
+  for (size_t i = 0; i < groups.size(); ++i) {
+    const auto present = group_names(groups[i], names);
+    const auto& saved = state.groups(static_cast<int>(i)).parameters();
+    if (!std::equal(present.begin(), present.end(), saved.begin(), saved.end())) {
+      throw MismatchError(
+          "parameter group " + std::to_string(i) + " of the checkpoint's optimizer holds other parameters than the " +
+          "module's: " + std::to_string(saved.size()) + " there, " + std::to_string(present.size()) + " here");
+    }
+  }
+}
+
 void restore_optimizer(Optimizer& optimizer, const torch::nn::Module& module, int index,
                        const v1::OptimizerState& state, const std::vector<NamedTensor>& tensors) {
-  require_same_groups(optimizer, module, state);
+  require_matching_optimizer(optimizer, module, state);
   std::map<std::string, at::Tensor> parameters;
   for (const auto& parameter : module.named_parameters()) {
     parameters[parameter.key()] = parameter.value();

@@ -24,12 +24,22 @@ void require_named_parameters(torch::optim::Optimizer& optimizer, const torch::n
 /// Momentum (SGD, RMSprop) or first beta (Adam, AdamW) of a group; 0 where the optimizer has none.
 double momentum_of(torch::optim::OptimizerParamGroup& group);
 double weight_decay_of(torch::optim::OptimizerParamGroup& group);
+/// Whether the optimizer has a momentum or betas.
+bool has_momentum(torch::optim::OptimizerParamGroup& group);
+bool is_nesterov(torch::optim::OptimizerParamGroup& group);
+/// Sets the momentum or the first beta of a group of `optimizer`, which must have one, and adds the buffers that
+/// RMSprop makes only at a parameter's first step.
+void set_momentum_of(torch::optim::Optimizer& optimizer, torch::optim::OptimizerParamGroup& group, double momentum);
 
 /// Copies options and state. Tensors go to `tensors` as "optimizer.<index>.<parameter>.<field>", everything else to the
 /// result, which lacks what the schedule keeps. `module` names the parameters; one that is not the module's is a
 /// ConfigError.
 v1::OptimizerState capture_optimizer(torch::optim::Optimizer& optimizer, const torch::nn::Module& module, int index,
                                      std::vector<NamedTensor>& tensors);
+
+/// Throws MismatchError when the optimizer is of another class than the state's, or its groups hold other parameters.
+void require_matching_optimizer(torch::optim::Optimizer& optimizer, const torch::nn::Module& module,
+                                const v1::OptimizerState& state);
 
 /// Puts back what capture_optimizer copied. Throws MismatchError, before anything is changed, when the optimizer is of
 /// another class or its groups hold other parameters.

@@ -30,6 +30,8 @@ std::string kind_text(const OptionType& type) {
       return "a number";
     case Kind::kCountOrFraction:
       return "a count (an integer of at least 0) or a fraction (a real number from 0.0 to 1.0)";
+    case Kind::kInterval:
+      return "a count (an integer of at least 1), a fraction (a real number up to 1.0) or a duration \"DD:HH:MM:SS\"";
     case Kind::kText:
       return "a string";
   }
@@ -72,6 +74,9 @@ std::optional<double> number_of(const OptionScalar& value) {
     return *number;
   }
   if (const auto* number = std::get_if<CountOrFraction>(&value)) {
+    return number->value();
+  }
+  if (const auto* number = std::get_if<ValidationInterval>(&value)) {
     return number->value();
   }
   return std::nullopt;
@@ -125,6 +130,8 @@ std::string OptionField::type_text() const {
     text = "number";
   } else if (type_.kind == Kind::kCountOrFraction) {
     text = "count or fraction";
+  } else if (type_.kind == Kind::kInterval) {
+    text = "count, fraction or duration";
   }
   return text + (type_.accepts_bool ? " or true|false" : "") + (type_.list ? ",..." : "") +
          (type_.optional ? " or none" : "");
@@ -177,6 +184,9 @@ bool OptionField::within_limits(const OptionScalar& value) const {
                            : std::find(one_of_.begin(), one_of_.end(), *text) != one_of_.end();
   }
   if (const auto* amount = std::get_if<CountOrFraction>(&value); amount != nullptr && !amount->valid()) {
+    return false;
+  }
+  if (const auto* interval = std::get_if<ValidationInterval>(&value); interval != nullptr && !interval->valid()) {
     return false;
   }
   const auto number = number_of(value);

@@ -9,17 +9,18 @@
 #include <vector>
 
 #include "runtime/count_or_fraction.h"
+#include "runtime/validation_interval.h"
 
 namespace troupe {
 
 /// One value of an option with its C++ type erased. Signed integers travel as int64_t, enumerators as their names.
-using OptionScalar = std::variant<bool, int64_t, uint64_t, double, std::string, CountOrFraction>;
+using OptionScalar = std::variant<bool, int64_t, uint64_t, double, std::string, CountOrFraction, ValidationInterval>;
 /// An option's value: none (an empty std::optional), one scalar, or the elements of a list.
 using OptionValue = std::optional<std::vector<OptionScalar>>;
 
 /// What an option may hold, before its own limits.
 struct OptionType {
-  enum class Kind { kBool, kSigned, kUnsigned, kNumber, kText, kCountOrFraction };
+  enum class Kind { kBool, kSigned, kUnsigned, kNumber, kText, kCountOrFraction, kInterval };
   Kind kind = Kind::kText;
   bool optional = false;
   bool list = false;

@@ -62,6 +62,19 @@ std::optional<OptionScalar> count_or_fraction_from_json(const Json& json) {
   return count ? std::optional<OptionScalar>(CountOrFraction(std::get<int64_t>(*count))) : std::nullopt;
 }
 
+std::optional<OptionScalar> interval_from_json(const Json& json) {
+  if (json.is_string()) {
+    const auto interval = ValidationInterval::parse(json.get<std::string>());
+    return interval && interval->is_duration() ? std::optional<OptionScalar>(*interval) : std::nullopt;
+  }
+  const auto batches = count_or_fraction_from_json(json);
+  return batches ? std::optional<OptionScalar>(ValidationInterval(std::get<CountOrFraction>(*batches))) : std::nullopt;
+}
+
+Json to_json(const CountOrFraction& amount) {
+  return amount.is_count() ? Json(amount.count()) : Json(amount.fraction());
+}
+
 std::optional<OptionScalar> scalar_from_json(const OptionType& type, const Json& json) {
   switch (type.kind) {
     case Kind::kBool:
@@ -75,6 +88,8 @@ std::optional<OptionScalar> scalar_from_json(const OptionType& type, const Json&
       return json.is_string() ? std::optional<OptionScalar>(json.get<std::string>()) : std::nullopt;
     case Kind::kCountOrFraction:
       return count_or_fraction_from_json(json);
+    case Kind::kInterval:
+      return interval_from_json(json);
   }
   return std::nullopt;
 }
@@ -91,7 +106,11 @@ Json json_from_text(const OptionType& type, std::string_view text) {
   }
   if (type.kind == Kind::kCountOrFraction) {
     const auto amount = CountOrFraction::parse(text);
-    return !amount ? Json() : amount->is_count() ? Json(amount->count()) : Json(amount->fraction());
+    return amount ? to_json(*amount) : Json();
+  }
+  if (type.kind == Kind::kInterval) {
+    const auto interval = ValidationInterval::parse(text);
+    return !interval ? Json() : interval->is_duration() ? Json(std::string(text)) : to_json(interval->batches());
   }
   if (const auto number = parse_number<int64_t>(text)) {
     return *number;
@@ -107,7 +126,10 @@ Json json_from_text(const OptionType& type, std::string_view text) {
 
 Json scalar_to_json(const OptionScalar& scalar) {
   if (const auto* amount = std::get_if<CountOrFraction>(&scalar)) {
-    return amount->is_count() ? Json(amount->count()) : Json(amount->fraction());
+    return to_json(*amount);
+  }
+  if (const auto* interval = std::get_if<ValidationInterval>(&scalar)) {
+    return interval->is_duration() ? Json(interval->to_string()) : to_json(interval->batches());
   }
   if (const auto* number = std::get_if<double>(&scalar); number != nullptr && !std::isfinite(*number)) {
     return std::isnan(*number) ? "nan" : *number > 0 ? "inf" : "-inf";

@@ -30,9 +30,10 @@ namespace options_detail {
 template <class T>
 struct Scalar {
   static_assert(
-      std::is_arithmetic_v<T> || std::is_enum_v<T> || std::same_as<T, std::string> || std::same_as<T, CountOrFraction>,
-      "an option is a bool, an integer, a double, a std::string, an enum with EnumNames, a CountOrFraction, or a "
-      "std::optional or std::vector of one");
+      std::is_arithmetic_v<T> || std::is_enum_v<T> || std::same_as<T, std::string> ||
+          std::same_as<T, CountOrFraction> || std::same_as<T, ValidationInterval>,
+      "an option is a bool, an integer, a double, a std::string, an enum with EnumNames, a CountOrFraction, a "
+      "ValidationInterval, or a std::optional or std::vector of one");
   using Kind = OptionType::Kind;
 
   static OptionType type() {
@@ -46,6 +47,8 @@ struct Scalar {
       return {.kind = Kind::kNumber};
     } else if constexpr (std::same_as<T, CountOrFraction>) {
       return {.kind = Kind::kCountOrFraction};
+    } else if constexpr (std::same_as<T, ValidationInterval>) {
+      return {.kind = Kind::kInterval};
     } else {
       return {.kind = Kind::kText};
     }

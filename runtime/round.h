@@ -17,6 +17,9 @@ void sort_canonically(std::vector<Decision>& decisions);
 /// given.
 std::vector<std::string> find_contradictions(const std::vector<Decision>& decisions);
 
+/// Whether it is one of the commands that are applied after all others.
+bool is_about_checkpoints(const v1::Command& command);
+
 /// Name of a command's kind: "Stop", "SaveCheckpoint", ...
 std::string_view command_name(const v1::Command& command);
 

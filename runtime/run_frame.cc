@@ -20,18 +20,18 @@ ExceptionRaised current_exception_raised() {
   return raised;
 }
 
-void publish_torn_down(EventEmitter& emitter, Stage stage) {
+void tear_down(EventEmitter& emitter, ModuleScope& scope) {
+  scope.tear_down();
   TornDown torn_down;
-  torn_down.set_stage(stage);
+  torn_down.set_stage(scope.stage());
   emitter.publish(std::move(torn_down));
 }
 
-/// Publishes after a failure. What fails here is dropped: the log or a controller is then what failed first, nobody is
-/// left to tell, and the first error is the one that says why.
-template <class Publish>
-void try_to(const Publish& publish) {
+/// Does what is left to do after a failure. What fails here is dropped: the first error is the one that says why.
+template <class Action>
+void try_to(const Action& action) {
   try {
-    publish();
+    action();
   } catch (...) {  // NOLINT(bugprone-empty-catch)
   }
 }
@@ -43,6 +43,14 @@ std::string signal_name(int signal) {
   return name == nullptr ? "signal " + std::to_string(signal) : std::string("SIG") + name;
 }
 
+Interrupted interrupted_by(int signal) {
+  return {signal, "interrupted by " + signal_name(signal)};
+}
+
+Interrupted stopped_by_operator(const std::string& from, const std::string& reason) {
+  return {0, "stopped by operator " + from + (reason.empty() ? "" : ": " + reason)};
+}
+
 InputRecorded input_of_signal(int signal) {
   InputRecorded input;
   input.set_signal(signal);
@@ -50,24 +58,56 @@ InputRecorded input_of_signal(int signal) {
   return input;
 }
 
-void run_framed(EventEmitter& emitter, Stage stage, RunOpening opening, const std::function<void()>& body) {
-  emitter.position().set_stage(stage);
+ModuleScope::ModuleScope(Module& module, Stage stage) : module_(module), stage_(stage) {
+  module_.setup(stage_);
+}
+
+ModuleScope::~ModuleScope() {
+  try_to([this] { tear_down(); });
+}
+
+void ModuleScope::tear_down() {
+  if (std::exchange(is_up_, false)) {
+    module_.teardown(stage_);
+  }
+}
+
+DataScope::DataScope(DataModule& data, Stage stage) : data_(data), stage_(stage) {
+  data_.prepare_data();
+  data_.setup(stage_);
+}
+
+DataScope::~DataScope() {
+  try_to([this] { tear_down(); });
+}
+
+void DataScope::tear_down() {
+  if (std::exchange(is_up_, false)) {
+    data_.teardown(stage_);
+  }
+}
+
+void run_framed(EventEmitter& emitter, ModuleScope& scope, RunOpening opening, const std::function<void()>& body) {
+  emitter.position().set_stage(scope.stage());
   try {
     std::visit([&](auto& event) { emitter.publish(std::move(event)); }, opening);
     SetUp set_up;
-    set_up.set_stage(stage);
+    set_up.set_stage(scope.stage());
     emitter.publish(std::move(set_up));
     body();
+    scope.tear_down();
   } catch (const Interrupted&) {
-    publish_torn_down(emitter, stage);
+    tear_down(emitter, scope);
     throw;
   } catch (...) {
     const ExceptionRaised raised = current_exception_raised();
+    try_to([&] { scope.module().on_exception(raised.message()); });
     try_to([&] { emitter.publish(raised); });
-    try_to([&] { publish_torn_down(emitter, stage); });
+    try_to([&] { scope.tear_down(); });
+    try_to([&] { tear_down(emitter, scope); });
     throw;
   }
-  publish_torn_down(emitter, stage);
+  tear_down(emitter, scope);
 }
 
 }  // namespace troupe

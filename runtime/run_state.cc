@@ -3,28 +3,17 @@
 #include <algorithm>
 
 #include "runtime/error.h"
+#include "runtime/own.h"
 
 namespace troupe {
-namespace {
-
-/// The table to change: a fresh copy when another RunState shares it.
-template <class T>
-T& own(std::shared_ptr<T>& shared) {
-  if (shared.use_count() > 1) {
-    shared = std::make_shared<T>(*shared);
-  }
-  return *shared;
-}
-
-}  // namespace
-
 RunState::RunState()
     : metrics_(std::make_shared<MetricMap>()),
       prog_bar_metrics_(std::make_shared<std::vector<std::string>>()),
       learning_rates_(std::make_shared<std::vector<v1::LearningRate>>()),
       votes_(std::make_shared<std::map<std::string, std::string>>()),
       checkpoints_(std::make_shared<std::vector<v1::CheckpointInfo>>()),
-      fit_(std::make_shared<v1::FitStarted>()) {}
+      fit_(std::make_shared<v1::FitStarted>()),
+      frozen_parameters_(std::make_shared<std::vector<std::string>>()) {}
 
 void RunState::apply(const Event& event) {
   const uint64_t expected = event.has_run_resumed() ? event.run_resumed().from_seq() + 1 : seq_ + 1;
@@ -89,7 +78,7 @@ void RunState::apply_run_event(const Event& event) {
       reason_.clear();
       own(votes_).clear();  // Callbacks vote afresh.
       if (event.run_resumed().has_fit()) {
-        own(fit_) = event.run_resumed().fit();
+        set_fit(event.run_resumed().fit());
       }
       break;
     case Event::kRunEnded:
@@ -100,12 +89,10 @@ void RunState::apply_run_event(const Event& event) {
       own(votes_).erase(event.callback_detached().state_key());
       break;
     case Event::kFitStarted: {
-      auto& fit = own(fit_);
-      fit = event.fit_started();
-      fit.clear_modules();
+      set_fit(event.fit_started());
       auto& rates = own(learning_rates_);
       rates.clear();
-      for (const auto& group : fit.param_groups()) {
+      for (const auto& group : fit_->param_groups()) {
         rates.emplace_back();
         rates.back().set_name(group.name());
         rates.back().set_value(group.lr());
@@ -152,28 +139,12 @@ void RunState::apply_checkpoint_event(const Event& event) {
   }
 }
 
-void RunState::apply_command(const CommandApplied& applied) {
-  const auto& command = applied.command();
-  switch (command.command_case()) {
-    case v1::Command::kStop:
-      own(votes_)[applied.from()] = command.stop().reason();
-      break;
-    case v1::Command::kWithdrawStop:
-      own(votes_).erase(applied.from());
-      break;
-    case v1::Command::kLogMetric:
-      set_metric(command.log_metric().name(), command.log_metric().value(), command.log_metric().prog_bar());
-      break;
-    case v1::Command::kSetLearningRate:
-      for (auto& rate : own(learning_rates_)) {
-        if (command.set_learning_rate().group().empty() || command.set_learning_rate().group() == rate.name()) {
-          rate.set_value(command.set_learning_rate().lr());
-        }
-      }
-      break;
-    default:
-      break;
-  }
+void RunState::set_fit(const v1::FitStarted& facts) {
+  auto& fit = own(fit_);
+  fit = facts;
+  fit.clear_modules();
+  accumulate_grad_batches_ = fit.accumulate_grad_batches();
+  batch_size_ = fit.batch_size();
 }
 
 void RunState::set_metrics(const google::protobuf::RepeatedPtrField<Metric>& metrics) {
@@ -259,6 +230,12 @@ v1::RunState RunState::to_proto() const {
     *proto.add_checkpoints() = info;
   }
   *proto.mutable_fit() = *fit_;
+  proto.set_accumulate_grad_batches(accumulate_grad_batches_);
+  proto.set_batch_size(batch_size_);
+  proto.set_paused(paused_);
+  for (const auto& name : *frozen_parameters_) {
+    proto.add_frozen_parameters(name);
+  }
   return proto;
 }
 
@@ -281,6 +258,10 @@ RunState RunState::from_proto(const v1::RunState& proto) {
   }
   state.checkpoints_->assign(proto.checkpoints().begin(), proto.checkpoints().end());
   *state.fit_ = proto.fit();
+  state.accumulate_grad_batches_ = proto.accumulate_grad_batches();
+  state.batch_size_ = proto.batch_size();
+  state.paused_ = proto.paused();
+  state.frozen_parameters_->assign(proto.frozen_parameters().begin(), proto.frozen_parameters().end());
   return state;
 }
 

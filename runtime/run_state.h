@@ -62,8 +62,18 @@ class RunState {
   /// Path of the newest checkpoint that was the best by its monitor when taken, of the first sender that said so; empty
   /// for none.
   std::string best_checkpoint() const;
-  /// The facts of the fit, without its module table; all zero before FitStarted.
+  /// The facts of the fit, without its module table and with the momenta as last commanded; all zero before FitStarted.
   const v1::FitStarted& fit() const { return *fit_; }
+
+  /// Batches per optimizer step, as last commanded or as the fit started; an open window keeps its length.
+  uint32_t accumulate_grad_batches() const { return accumulate_grad_batches_; }
+  /// Samples per training batch, as last commanded (in force from the next epoch on) or as the fit started; 0: unknown.
+  uint32_t batch_size() const { return batch_size_; }
+  /// Whether training waits for somebody to command Resume.
+  bool paused() const { return paused_; }
+  /// Parameters and prefixes that were frozen by command, by the names that were given, and not unfrozen since (by that
+  /// name or one above it). Sorted.
+  const std::vector<std::string>& frozen_parameters() const { return *frozen_parameters_; }
 
   v1::RunState to_proto() const;
   static RunState from_proto(const v1::RunState& proto);
@@ -76,6 +86,9 @@ class RunState {
   void apply_run_event(const Event& event);
   void apply_checkpoint_event(const Event& event);
   void apply_command(const CommandApplied& applied);
+  void apply_setting(const v1::Command& command);
+  void set_frozen(const v1::SetFrozen& command);
+  void set_fit(const v1::FitStarted& facts);
   void set_metrics(const google::protobuf::RepeatedPtrField<Metric>& metrics);
   void set_metric(const std::string& name, double value, bool prog_bar);
   void set_learning_rates(const google::protobuf::RepeatedField<double>& rates);
@@ -95,6 +108,10 @@ class RunState {
   std::shared_ptr<std::map<std::string, std::string>> votes_;
   std::shared_ptr<std::vector<v1::CheckpointInfo>> checkpoints_;
   std::shared_ptr<v1::FitStarted> fit_;
+  uint32_t accumulate_grad_batches_ = 0;
+  uint32_t batch_size_ = 0;
+  bool paused_ = false;
+  std::shared_ptr<std::vector<std::string>> frozen_parameters_;
 };
 
 }  // namespace troupe

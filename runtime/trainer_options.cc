@@ -1,8 +1,56 @@
 #include "runtime/trainer_options.h"
 
+#include "runtime/duration.h"
 #include "runtime/error.h"
 
 namespace troupe {
+namespace {
+
+void require(bool holds, const std::string& reason) {
+  if (!holds) {
+    throw ConfigError(reason);
+  }
+}
+
+/// Only what differs from its default can be told from what was not given.
+void check_barebones(const TrainerOptions& options) {
+  const TrainerOptions defaults;
+  const auto refuse = [](bool given, const char* option) {
+    require(!given, std::string("'barebones' leaves out everything but the loop, so '") + option +
+                        "' cannot be given with it: leave one of them out");
+  };
+  refuse(options.fast_dev_run > 0, "fast_dev_run");
+  refuse(options.detect_anomaly, "detect_anomaly");
+  const auto sanity_steps = options.num_sanity_val_steps;
+  refuse(sanity_steps != 0 && sanity_steps != defaults.num_sanity_val_steps, "num_sanity_val_steps");
+  const auto every = options.log_every_n_steps;
+  refuse(every != 0 && every != defaults.log_every_n_steps, "log_every_n_steps");
+}
+
+void check_validation_rhythm(const TrainerOptions& options) {
+  const auto& interval = options.val_check_interval;
+  require(options.check_val_every_n_epoch || !interval.is_fraction(),
+          "'val_check_interval' is the fraction " + interval.to_string() +
+              ", but without 'check_val_every_n_epoch' it counts batches across epochs: make it an integer");
+}
+
+void check_limits(const TrainerOptions& options) {
+  const auto max_epochs = options.max_epochs.value_or(-1);
+  require(max_epochs == -1 || options.min_epochs.value_or(0) <= max_epochs,
+          "'min_epochs' is " + std::to_string(options.min_epochs.value_or(0)) + ", but the run ends at 'max_epochs' " +
+              std::to_string(max_epochs));
+  require(options.max_steps == -1 || options.min_steps.value_or(0) <= options.max_steps,
+          "'min_steps' is " + std::to_string(options.min_steps.value_or(0)) + ", but the run ends at 'max_steps' " +
+              std::to_string(options.max_steps));
+  require(!options.max_time || parse_duration_s(*options.max_time),
+          "'max_time' must be a duration \"DD:HH:MM:SS\", got \"" + options.max_time.value_or("") + "\"");
+  if (options.overfit_batches.value() > 0) {
+    require(options.fast_dev_run == 0,
+            "'overfit_batches' and 'fast_dev_run' both say how many batches to train on: leave one of them out");
+  }
+}
+
+}  // namespace
 
 void TrainerOptions::describe(OptionVisitor& visit) {
   visit("max_epochs", max_epochs, "Epochs to train; -1: no limit; none: 1000 unless max_steps or a Timer ends the run.")
@@ -10,12 +58,16 @@ void TrainerOptions::describe(OptionVisitor& visit) {
   visit("min_epochs", min_epochs, "Votes to stop wait for this many epochs.").at_least(0);
   visit("max_steps", max_steps, "Optimizer steps to train; -1: no limit.").at_least(-1);
   visit("min_steps", min_steps, "Votes to stop wait for this many optimizer steps.").at_least(0);
+  visit("max_time", max_time, "Time to train, \"DD:HH:MM:SS\": adds a Timer if none is given; the minima win.");
   visit("limit_train_batches", limit_train_batches,
         "Training batches per epoch, as a count or as a fraction of the loader.");
   visit("limit_val_batches", limit_val_batches, "Validation batches, likewise; 0 turns validation off.");
   visit("limit_test_batches", limit_test_batches, "Test batches, likewise.");
   visit("limit_predict_batches", limit_predict_batches, "Prediction batches, likewise.");
-  visit("val_check_interval", val_check_interval, "Validate after this fraction of an epoch, or every so many batches.")
+  visit("overfit_batches", overfit_batches,
+        "Train and validate on this many batches, or this fraction, in the dataset's order; 0: off.");
+  visit("val_check_interval", val_check_interval,
+        "Validate after this fraction of an epoch, every so many batches, or when this much time has passed.")
       .greater_than(0);
   visit("check_val_every_n_epoch", check_val_every_n_epoch,
         "Validate in every n-th epoch; none: val_check_interval counts batches across epochs.")
@@ -33,6 +85,9 @@ void TrainerOptions::describe(OptionVisitor& visit) {
   visit("enable_checkpointing", enable_checkpointing, "Add a ModelCheckpoint if none is given.");
   visit("enable_progress_bar", enable_progress_bar, "Add a progress bar if none is given.");
   visit("enable_model_summary", enable_model_summary, "Print a table of the modules.");
+  visit("barebones", barebones, "Only the loop: no default callback, no sanity check, no metrics; for measuring.");
+  visit("precision", precision, "Steps in float32, or in bfloat16 where autocast allows it.");
+  visit("detect_anomaly", detect_anomaly, "A backward pass that gives NaN is an error that names the batch; slow.");
   visit("deterministic", deterministic, "Use deterministic algorithms only.");
   visit("seed", seed, "Seed of every random number generator.");
   visit("num_threads", num_threads, "LibTorch's intra-op threads; results differ bitwise between counts.").at_least(1);
@@ -47,17 +102,10 @@ void TrainerOptions::describe(OptionVisitor& visit) {
 }
 
 void TrainerOptions::validate() const {
-  if (!check_val_every_n_epoch && !val_check_interval.is_count()) {
-    throw ConfigError("'val_check_interval' is the fraction " + val_check_interval.to_string() +
-                      ", but without 'check_val_every_n_epoch' it counts batches across epochs: make it an integer");
-  }
-  if (max_epochs && *max_epochs != -1 && min_epochs.value_or(0) > *max_epochs) {
-    throw ConfigError("'min_epochs' is " + std::to_string(*min_epochs) + ", but the run ends at 'max_epochs' " +
-                      std::to_string(*max_epochs));
-  }
-  if (max_steps != -1 && min_steps.value_or(0) > max_steps) {
-    throw ConfigError("'min_steps' is " + std::to_string(*min_steps) + ", but the run ends at 'max_steps' " +
-                      std::to_string(max_steps));
+  check_limits(*this);
+  check_validation_rhythm(*this);
+  if (barebones) {
+    check_barebones(*this);
   }
   if (name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos) {
     throw ConfigError("'name' is one folder under 'default_root_dir', got \"" + name + "\"");
@@ -69,7 +117,7 @@ void TrainerOptions::validate() const {
 
 int64_t TrainerOptions::resolved_max_epochs(bool has_time_limit) const {
   constexpr int64_t kDefaultMaxEpochs = 1000;
-  return max_epochs.value_or(max_steps != -1 || has_time_limit ? -1 : kDefaultMaxEpochs);
+  return max_epochs.value_or(max_steps != -1 || max_time || has_time_limit ? -1 : kDefaultMaxEpochs);
 }
 
 int64_t TrainerOptions::resolved_min_epochs() const {
@@ -91,6 +139,17 @@ TrainerOptions TrainerOptions::effective() const {
     options.check_val_every_n_epoch = 1;
     options.num_sanity_val_steps = 0;
     options.enable_checkpointing = false;
+  }
+  if (overfit_batches.value() > 0) {
+    options.limit_train_batches = overfit_batches;
+    options.limit_val_batches = overfit_batches;
+  }
+  if (barebones) {
+    options.num_sanity_val_steps = 0;
+    options.log_every_n_steps = 0;
+    options.enable_checkpointing = false;
+    options.enable_progress_bar = false;
+    options.enable_model_summary = false;
   }
   return options;
 }

@@ -2,6 +2,7 @@
 
 #include <troupe/v1/checkpoint.pb.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,12 +13,12 @@
 
 namespace troupe {
 
-/// What a fit changes: the module, its optimizer and schedule, and where the loop stands. Everything that resuming
+/// What a fit changes: the module, its optimizers and schedules, and where the loop stands. Everything that resuming
 /// needs is captured and restored here. Used from the loop's thread only.
 class Training {
  public:
-  /// Asks the module for its optimizer and sets the rates that the schedule starts with. Throws ConfigError unless
-  /// there is exactly one, of a class whose state can be kept.
+  /// Asks the module for its optimizers and sets the rates that the schedules start with. Throws ConfigError unless
+  /// there is exactly one, or, with manual optimisation, at least one, all of classes whose state can be kept.
   explicit Training(Module& module, uint64_t seed);
 
   Module& module() { return module_; }
@@ -26,25 +27,49 @@ class Training {
   /// Running means of the train epoch.
   MetricCollector& epoch_metrics() { return epoch_metrics_; }
 
-  /// Drops the gradients, as zero_grad(set_to_none) does.
-  void zero_grad();
-  /// One optimizer step with the gradients as they are; advances a schedule that counts steps.
-  void optimizer_step();
-  /// Advances a schedule that counts epochs.
-  void epoch_ended();
+  size_t optimizers() const { return optimizers_.size(); }
+  torch::optim::Optimizer& optimizer(size_t index = 0) { return *optimizers_[index].config.optimizer; }
+  /// Whether the loop takes the steps and advances the schedules. Otherwise the module does.
+  bool automatic() const { return automatic_; }
 
-  /// Facts of every parameter group, named as Lightning's LearningRateMonitor does.
+  /// Drops the gradients of an optimizer's parameters, as zero_grad(set_to_none) does.
+  void zero_grad(size_t index = 0);
+  /// One step with the gradients as they are; with automatic optimisation it advances a schedule that counts steps.
+  void optimizer_step(size_t index = 0);
+  /// With automatic optimisation: advances a schedule that counts epochs.
+  void epoch_ended();
+  /// Advances the schedule of one optimizer, if it has one.
+  void advance_schedule(size_t index);
+
+  /// Facts of every parameter group of every optimizer, named as Lightning's LearningRateMonitor does.
   std::vector<v1::ParamGroup> param_groups();
   /// Rates of every group, in the order of param_groups().
   std::vector<double> learning_rates();
   /// Adds the rates of every group, unless they are those that it added last.
   void add_changed_learning_rates(google::protobuf::RepeatedField<double>* rates);
-  /// Sets the rate of the named group, or of all for an empty name; what the schedule sets later is scaled by the same
-  /// ratio. False when no group has this name.
+
+  // Commands (training_commands.cc). `group`: the group's name, or empty for every group. They have been checked.
+
+  /// Sets the rate. What the schedule gives from here on is multiplied by the ratio of this rate to what the schedule
+  /// alone gives now; where that is 0, by the ratio to the configured rate. Where that is 0 too, `lr` takes its place.
+  /// False when there is no such group.
   bool set_learning_rate(double lr, const std::string& group);
-  /// Whether the schedule counts optimizer steps; false for none.
+  /// Sets the momentum, or the first beta, of the groups.
+  void set_momentum(double momentum, const std::string& group);
+  /// Why the momentum cannot be set; empty when it can.
+  std::string momentum_refusal(double momentum, const std::string& group);
+  /// Whether a group has this name, or the name is empty.
+  bool has_group(const std::string& group);
+  /// Lets these parameters (names, or prefixes of them that end before a dot) take gradients no more, and drops those
+  /// that they have; or lets them take gradients again.
+  void set_frozen(const v1::SetFrozen& command);
+  /// Why they cannot be frozen or unfrozen; empty when they can.
+  std::string frozen_refusal(const v1::SetFrozen& command) const;
+
+  /// Every optimizer.
+  std::vector<std::reference_wrapper<torch::optim::Optimizer>> all_optimizers();
+  /// Whether any schedule counts optimizer steps.
   bool schedules_per_step() const;
-  bool has_schedule() const { return config_.lr_schedule.has_value(); }
 
   /// Modes of the submodules as an evaluation found them: while one runs, these are what a snapshot keeps.
   void set_modes_before_evaluation(std::optional<std::vector<std::string>> modes) {
@@ -53,6 +78,8 @@ class Training {
   /// The generator's state as the sanity check found it, which puts it back: kept in snapshots taken inside it.
   void set_rng_before_sanity_check(at::Tensor state) { rng_before_sanity_check_ = std::move(state); }
   const at::Tensor& rng_before_sanity_check() const { return rng_before_sanity_check_; }
+  /// Names of the submodules that do not train: those in eval mode, but while an evaluation runs those that were.
+  std::vector<std::string> modules_not_training() const;
 
   /// Copies everything.
   std::shared_ptr<Snapshot> capture(bool weights_only);
@@ -61,16 +88,56 @@ class Training {
   void restore(const Snapshot& snapshot);
 
  private:
-  torch::optim::Optimizer& optimizer() { return *config_.optimizer; }
-  std::string group_name(size_t index);
-  void apply_schedule();
-  bool window_is_open() const { return loop_.accumulated_batches() > 0; }
+  struct Slot {
+    OptimizerConfig config;
+    std::string name;  // "Adam"; the second one of that name is "Adam-1".
+    std::vector<double> base_lrs = {};
+    std::vector<double> lr_factors = {};  // What SetLearningRate multiplies the schedule's rates by.
+    int64_t schedule_step = 0;            // Advances that the schedule has made.
+    int64_t schedule_units = 0;           // Steps or epochs that it has counted.
+
+    bool counts(OptimizerConfig::Interval interval) const {
+      return config.lr_schedule.has_value() && config.interval == interval;
+    }
+    std::string group_name(size_t index) const;
+    void apply_schedule();
+    /// What the schedule alone gives now.
+    double scheduled_lr(size_t index) const {
+      return config.lr_schedule ? (*config.lr_schedule)(base_lrs[index], schedule_step) : base_lrs[index];
+    }
+    void set_lr(double lr, size_t index);
+  };
+  static std::vector<Slot> take_optimizers(Module& module);
+
+  void count_unit(Slot& slot);
+  /// Calls visit(slot, index in the slot, group) for every group of every optimizer.
+  template <class Visit>
+  void for_each_group(const Visit& visit) {
+    for (auto& slot : optimizers_) {
+      auto& groups = slot.config.optimizer->param_groups();
+      for (size_t i = 0; i < groups.size(); ++i) {
+        visit(slot, i, groups[i]);
+      }
+    }
+  }
+  /// The same for those of this name, or all for an empty one. Whether there are any.
+  template <class Visit>
+  bool for_each_group(const std::string& name, const Visit& visit) {
+    bool found = false;
+    for_each_group([&](Slot& slot, size_t index, torch::optim::OptimizerParamGroup& group) {
+      if (name.empty() || name == slot.group_name(index)) {
+        visit(slot, index, group);
+        found = true;
+      }
+    });
+    return found;
+  }
+  /// Gradients that the next step still needs. The loop cannot know of a manual one's.
+  bool holds_gradients() const { return !automatic_ || loop_.accumulated_batches() > 0; }
 
   Module& module_;
-  OptimizerConfig config_;
-  std::vector<double> base_lrs_;
-  int64_t schedule_step_ = 0;   // Advances that the schedule has made.
-  int64_t schedule_units_ = 0;  // Steps or epochs that it has counted.
+  bool automatic_;
+  std::vector<Slot> optimizers_;
   uint64_t seed_;
   v1::LoopState loop_;
   MetricCollector epoch_metrics_;

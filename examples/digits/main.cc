@@ -84,7 +84,7 @@ class DigitsDataModule : public troupe::DataModule {
  public:
   DigitsDataModule(const DataOptions& options, uint64_t seed) : options_(options), seed_(seed) {}
 
-  void setup() override {
+  void setup(troupe::Stage /*stage*/) override {
     const auto data = digits::read_digits(options_.path);
     split_ = digits::split_digits(data.labels, options_.split_seed);
     plain_ = std::make_shared<troupe::TensorDataset>(data.images, data.labels);

@@ -11,13 +11,15 @@
 #include "callbacks/model_checkpoint.h"
 #include "callbacks/model_summary.h"
 #include "callbacks/progress_bar.h"
+#include "callbacks/timer.h"
 #include "runtime/error.h"
 
 using namespace troupe;
 
 // A callback that failed is replaced by a pristine copy.
 static_assert(std::copyable<CSVLogger> && std::copyable<EarlyStopping> && std::copyable<LearningRateMonitor> &&
-              std::copyable<ModelCheckpoint> && std::copyable<ModelSummary> && std::copyable<ProgressBar>);
+              std::copyable<ModelCheckpoint> && std::copyable<ModelSummary> && std::copyable<ProgressBar> &&
+              std::copyable<Timer>);
 
 namespace {
 
@@ -32,11 +34,14 @@ CallbackRegistry builtin() {
 TEST_CASE("every built-in callback can be made by its name") {
   const CallbackRegistry registry = builtin();
   CHECK(registry.types() == std::vector<std::string>{"CSVLogger", "EarlyStopping", "LearningRateMonitor",
-                                                     "ModelCheckpoint", "ModelSummary", "ProgressBar"});
+                                                     "ModelCheckpoint", "ModelSummary", "ProgressBar", "Timer"});
   for (const auto& type : registry.types()) {
     nlohmann::json config{{"type", type}};
     if (type == "EarlyStopping") {
       config["monitor"] = "val_loss";
+    }
+    if (type == "Timer") {
+      config["duration"] = "00:01:00:00";
     }
     CHECK(registry.make_callback(config)->info().type == type);
   }
@@ -66,4 +71,6 @@ TEST_CASE("wrong options of built-in callbacks are refused") {
   CHECK_THROWS_AS(registry.make_callback({{"type", "ModelCheckpoint"}, {"filename", "{epoch"}}), ConfigError);
   CHECK_THROWS_AS(registry.make_callback({{"type", "LearningRateMonitor"}, {"logging_interval", "batch"}}),
                   ConfigError);
+  CHECK_THROWS_AS(registry.make_callback({{"type", "Timer"}, {"duration", "1:00:00"}}), ConfigError);
+  CHECK_THROWS_AS(registry.make_callback({{"type", "Timer"}}), ConfigError);
 }

@@ -12,6 +12,7 @@
 
 namespace {
 
+namespace fs = std::filesystem;
 using nlohmann::json;
 
 std::string read(const std::filesystem::path& path) {
@@ -19,32 +20,74 @@ std::string read(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-void check(const json& test) {
-  const troupe::TemporaryFolder folder;
-  json spec = test.at("spec");
-  spec["run_dir"] = (folder.path() / "run").string();
-  std::ofstream(folder.path() / "spec.json") << spec.dump();
-  const auto file = [&](const char* name) { return (folder.path() / name).string(); };
+struct Printed {
+  int status;
+  std::string output;
+  std::string errors;
+};
+
+/// Runs one SPEC. A checkpoint is named from the run directory on.
+Printed run(json spec, const fs::path& folder) {
+  spec["run_dir"] = (folder / "run").string();
+  if (const auto resume = spec.value("resume", ""); resume.starts_with("checkpoints/")) {
+    spec["resume"] = (folder / "run" / resume).string();
+  }
+  std::ofstream(folder / "spec.json") << spec.dump();
+  const auto file = [&](const char* name) { return (folder / name).string(); };
   const std::string command =
       std::string(SCRIPTED_RUN) + " " + file("spec.json") + " > " + file("output") + " 2> " + file("errors");
   const int status = WEXITSTATUS(std::system(command.c_str()));  // NOLINT(cert-env33-c)
-  const std::string output = read(file("output"));
-  const std::string errors = read(file("errors"));
-  CAPTURE(errors);
-  CAPTURE(output);
+  return {status, read(file("output")), read(file("errors"))};
+}
+
+void check_error(const json& test, const std::string& error) {
+  CHECK(error.find(test.at("error_contains").get<std::string>()) != std::string::npos);
+  CHECK(std::count(error.begin(), error.end(), '\n') <= 1);
+}
+
+/// "before": a run in the same directory; "expect": what must be equal; "trace_ends": the last hooks.
+void check(const json& test, const json& spec) {
+  const troupe::TemporaryFolder folder;
+  if (test.contains("before")) {
+    REQUIRE(run(test.at("before"), folder.path()).status == 0);
+  }
+  const auto [status, output, errors] = run(spec, folder.path());
+  const std::string& printed = output;  // Clang 14 does not capture structured bindings.
+  const std::string& said = errors;
+  CAPTURE(said);
+  CAPTURE(printed);
   CHECK(status == test.value("exit", 0));
   const json result = output.empty() ? json::object() : json::parse(output);
   const json expected = test.value("expect", json::object());
   for (const auto& [name, value] : expected.items()) {
-    const std::string& key = name;  // Clang 14 does not capture structured bindings.
+    const std::string& key = name;
     CAPTURE(key);
     REQUIRE(result.contains(key));
     CHECK(result.at(key) == value);
   }
+  if (const auto ends = test.value("trace_ends", json::array()); !ends.empty()) {
+    const auto& trace = result.at("trace");
+    REQUIRE(trace.size() >= ends.size());
+    CHECK(std::equal(ends.begin(), ends.end(), trace.end() - static_cast<std::ptrdiff_t>(ends.size())));
+  }
   if (test.contains("error_contains")) {
-    const std::string error = result.contains("error") ? result.at("error").get<std::string>() : errors;
-    CHECK(error.find(test.at("error_contains").get<std::string>()) != std::string::npos);
-    CHECK(std::count(error.begin(), error.end(), '\n') <= 1);
+    check_error(test, result.contains("error") ? result.at("error").get<std::string>() : errors);
+  }
+}
+
+/// "for_each": the case once for each value of one key of the SPEC.
+void check_each(const json& test) {
+  if (!test.contains("for_each")) {
+    check(test, test.at("spec"));
+    return;
+  }
+  const auto key = test.at("for_each").begin().key();
+  for (const auto& value : test.at("for_each").begin().value()) {
+    const std::string text = value.dump();
+    CAPTURE(text);
+    json spec = test.at("spec");
+    spec[key] = value;
+    check(test, spec);
   }
 }
 
@@ -56,6 +99,6 @@ TEST_CASE("scripted runs end as Lightning's rules say") {
   for (const auto& test : cases) {
     const auto name = test.at("case").get<std::string>();
     CAPTURE(name);
-    check(test);
+    check_each(test);
   }
 }

@@ -76,6 +76,15 @@ TEST_CASE("each limit is refused beyond its range") {
                            R"({"limit_val_batches": 1.1})",
                            R"({"val_check_interval": 0})",
                            R"({"val_check_interval": 0.0})",
+                           R"({"val_check_interval": "00:00:00:00"})",
+                           R"({"val_check_interval": "10"})",
+                           R"({"val_check_interval": "15:00"})",
+                           R"({"overfit_batches": 1.5})",
+                           R"({"overfit_batches": -1})",
+                           R"({"max_time": "12:00"})",
+                           R"({"max_time": 60})",
+                           R"({"precision": "16-mixed"})",
+                           R"({"precision": 32})",
                            R"({"check_val_every_n_epoch": 0})",
                            R"({"num_sanity_val_steps": -2})",
                            R"({"accumulate_grad_batches": 0})",
@@ -108,4 +117,50 @@ TEST_CASE("combinations that contradict each other are refused with the reason")
   CHECK_THROWS_WITH_AS(read(R"({"min_steps": 5, "max_steps": 3})"),
                        "trainer: 'min_steps' is 5, but the run ends at 'max_steps' 3", ConfigError);
   CHECK_NOTHROW(read(R"({"min_epochs": 5, "max_epochs": -1, "min_steps": 5})"));
+}
+
+TEST_CASE("a time limit takes the place of the default of max_epochs") {
+  const auto options = read(R"({"max_time": "00:12:00:00"})");
+  CHECK(options.max_time == "00:12:00:00");
+  CHECK(options.resolved_max_epochs() == -1);
+  CHECK_FALSE(read(R"({"max_time": null})").max_time);
+}
+
+TEST_CASE("val_check_interval takes a duration") {
+  CHECK(read(R"({"val_check_interval": "00:00:15:00"})").val_check_interval.seconds() == 900);
+  CHECK_NOTHROW(read(R"({"val_check_interval": "00:00:15:00", "check_val_every_n_epoch": null})"));
+  TrainerOptions options;
+  for (const char* text : {"00:00:15:00", "0.25", "7"}) {
+    set_option("trainer", options, "val_check_interval", text);
+    CHECK(options.val_check_interval.to_string() == text);
+    CHECK(read(options_to_json(options).dump()).val_check_interval == options.val_check_interval);
+  }
+}
+
+TEST_CASE("overfit_batches is the limit of training and validation alone") {
+  const auto options = read(R"({"overfit_batches": 3, "limit_test_batches": 5})").effective();
+  CHECK(options.limit_train_batches == CountOrFraction(3));
+  CHECK(options.limit_val_batches == CountOrFraction(3));
+  CHECK(options.limit_test_batches == CountOrFraction(5));
+  CHECK(TrainerOptions{.limit_val_batches = 2}.effective().limit_val_batches == CountOrFraction(2));
+  CHECK_THROWS_AS(read(R"({"overfit_batches": 3, "fast_dev_run": 1})"), ConfigError);
+}
+
+TEST_CASE("barebones leaves out everything but the loop") {
+  const auto options = read(R"({"barebones": true})").effective();
+  CHECK(options.num_sanity_val_steps == 0);
+  CHECK(options.log_every_n_steps == 0);
+  CHECK_FALSE(options.enable_checkpointing);
+  CHECK_FALSE(options.enable_progress_bar);
+  CHECK_FALSE(options.enable_model_summary);
+  CHECK_THROWS_WITH_AS(read(R"({"barebones": true, "detect_anomaly": true})"),
+                       "trainer: 'barebones' leaves out everything but the loop, so 'detect_anomaly' cannot be given "
+                       "with it: leave one of them out",
+                       ConfigError);
+  for (const char* text :
+       {R"({"barebones": true, "fast_dev_run": 1})", R"({"barebones": true, "log_every_n_steps": 1})",
+        R"({"barebones": true, "num_sanity_val_steps": -1})"}) {
+    CHECK_THROWS_AS_MESSAGE(read(text), ConfigError, text);
+  }
+  CHECK_NOTHROW(read(R"({"barebones": true, "num_sanity_val_steps": 0, "log_every_n_steps": 0})"));
 }

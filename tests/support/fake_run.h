@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "runtime/callback.h"
+#include "runtime/typed_callback.h"
 
 namespace troupe::testing {
 
@@ -132,11 +132,11 @@ class FakeRun {
     *EventTraits<Body>::mutable_body(event) = std::move(body);
     apply(event);
     if (!callback_->info().controls[EventTraits<Body>::kType]) {
-      callback_->observe(event, state_);
+      callback_->observe({event, state_});
       return {};
     }
     const RunState seen = state_;
-    Control control(seen);
+    Control control(seen, elapsed_us);
     callback_->control(event, control);
     Commands descriptions;
     for (const auto& command : control.commands()) {
@@ -153,6 +153,7 @@ class FakeRun {
   Callback& callback() { return *callback_; }
   const RunState& state() const { return state_; }
   Position& position() { return position_; }
+  uint64_t elapsed_us = 1;  ///< What the run has run, by its own account.
   /// Everything commanded so far.
   const std::vector<v1::Command>& commands() const { return commands_; }
 
@@ -171,6 +172,7 @@ class FakeRun {
     if (!event_info(event.body_case()).transient) {
       event.set_seq(state_.seq() + 1);
     }
+    event.set_elapsed_us(elapsed_us);
     *event.mutable_position() = position_;
     if (event.seq() != 0) {
       state_.apply(event);

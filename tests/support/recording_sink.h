@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "runtime/callback.h"
 #include "runtime/event_sink.h"
 #include "runtime/round.h"
 #include "runtime/snapshot.h"
@@ -14,13 +15,32 @@ namespace troupe {
 class RecordingSink : public EventSink {
  public:
   bool takes(EventType /*type*/) const override { return true; }
-  bool asks(EventType type) const override { return asked[type]; }
-  void emit(std::shared_ptr<Event> event) override { add(std::move(event)); }
-  Round ask(std::shared_ptr<Event> event) override {
-    add(event);
-    Round round{event->seq(), decide(*event)};
+  bool takes_outputs(EventType type) const override { return outputs_taken[type]; }
+  bool asks(const Event& event) override { return asked[event.body_case()] || event.body_case() == detached_at.first; }
+  bool lends(EventType type) const override { return lent[type]; }
+  void emit(std::shared_ptr<Event> event, std::shared_ptr<const StepOutputs> step_outputs) override {
+    add(std::move(event));
+    outputs.push_back(std::move(step_outputs));
+  }
+  Round ask(std::shared_ptr<Event> event, std::shared_ptr<const StepOutputs> step_outputs) override {
+    emit(event, std::move(step_outputs));
+    Round round{event->seq(), decide ? decide(*event) : std::vector<Decision>(), {}};
+    if (event->body_case() == detached_at.first) {
+      round.detached.push_back(detached_at.second);
+    }
     sort_canonically(round.decisions);
     return round;
+  }
+  void lend(const EventPtr& event, const LiveTurn& turn, const std::function<void(const Round&)>& apply) override {
+    for (const auto& callback : live_callbacks) {
+      if (callback->info().lives[event->body_case()]) {
+        Round round{event->seq(), {}, {}};
+        for (auto& command : turn(*callback, run)) {
+          round.decisions.push_back({callback->info().state_key, callback->info().type, std::move(command)});
+        }
+        apply(round);
+      }
+    }
   }
   void take_checkpoint(std::shared_ptr<Event> taken, std::shared_ptr<Snapshot> snapshot,
                        bool /*weights_only*/) override {
@@ -30,6 +50,13 @@ class RecordingSink : public EventSink {
   void remove_checkpoint(const std::string& path, int /*saves_before*/) override { removed.push_back(path); }
   void flush() override {}
   int pending_signal() const override { return signal; }
+  bool has_inputs() const override { return !inputs.empty(); }
+  std::vector<v1::InputRecorded> take_inputs() override { return std::exchange(inputs, {}); }
+  void wait_for_input() override {
+    if (on_wait) {
+      on_wait();
+    }
+  }
 
   /// Hooks of the events, transient ones too, in order.
   std::vector<std::string> hooks() const {
@@ -43,9 +70,17 @@ class RecordingSink : public EventSink {
   }
 
   EventTypeSet asked;
+  EventTypeSet outputs_taken;
+  EventTypeSet lent;
+  std::vector<std::shared_ptr<Callback>> live_callbacks;
+  RunState run;  ///< What Live hooks are told.
+  std::vector<v1::InputRecorded> inputs;
+  std::function<void()> on_wait;  ///< Stands in for what the outside does while the loop waits.
   std::function<std::vector<Decision>(const Event&)> decide;
+  std::pair<EventType, std::string> detached_at{Event::BODY_NOT_SET, {}};  ///< Who fails, and at which events.
   int signal = 0;
   std::vector<std::shared_ptr<Event>> events;
+  std::vector<std::shared_ptr<const StepOutputs>> outputs;  ///< One for each of `events`; null where there is none.
   std::vector<std::shared_ptr<Snapshot>> snapshots;
   std::vector<std::string> removed;
 

@@ -1,5 +1,5 @@
-// Runs a fit whose metrics are written down beforehand and prints what became of it as one JSON object: the executable
-// that conformance cases run on. See tests/support/scripted_run.md for the SPEC.
+// Runs a fit, or another stage, whose metrics are written down beforehand and prints what became of it as one JSON
+// object: the executable that conformance cases run on. See tests/support/scripted_run.md for the SPEC.
 #include <google/protobuf/util/json_util.h>
 #include <torch/torch.h>
 
@@ -19,9 +19,9 @@
 #include "runtime/error.h"
 #include "runtime/event_history.h"
 #include "runtime/exception_text.h"
-#include "runtime/fixed_batches.h"
 #include "runtime/round.h"
 #include "runtime/run_directory.h"
+#include "tests/support/scripted_module.h"
 #include "tests/support/temporary_folder.h"
 
 namespace {
@@ -30,18 +30,11 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 using namespace troupe;
 
-struct ScriptedMetric {
-  std::string name;
-  std::string at;  // "train_batch", "train_epoch" or "validation".
-  std::vector<double> values;
-};
-
 struct Spec {
   TrainerOptions trainer;
-  int64_t train_batches = 4;
-  int64_t val_batches = 2;
-  int64_t batch_size = 4;
-  std::vector<ScriptedMetric> metrics;
+  ModuleScript module;
+  DataScript data;
+  Stage stage = v1::STAGE_FIT;
   json callbacks = json::array();
   std::string resume;
   bool trace = false;
@@ -84,14 +77,25 @@ int64_t count(const json& spec, const char* key, int64_t fallback, int64_t least
   return value.get<int64_t>();
 }
 
+/// One of these texts; the first is the default.
+std::string choice(const json& object, const char* key, const std::vector<std::string>& allowed,
+                   const std::string& where) {
+  const std::string text =
+      object.contains(key) && !object.at(key).is_string() ? object.at(key).dump() : object.value(key, allowed.front());
+  if (std::find(allowed.begin(), allowed.end(), text) == allowed.end()) {
+    throw ConfigError(where + ": '" + key + "' is '" + text + "'" + suggest(text, allowed));
+  }
+  return text;
+}
+
 ScriptedMetric read_metric(const std::string& name, const json& metric) {
   const std::string where = "SPEC: metrics: '" + name + "'";
   require_keys(metric, {"at", "values"}, where);
   ScriptedMetric result;
   result.name = name;
-  result.at = metric.value("at", "");
-  if (result.at != "train_batch" && result.at != "train_epoch" && result.at != "validation") {
-    throw ConfigError(where + ": 'at' must be one of train_batch, train_epoch, validation, got '" + result.at + "'");
+  result.at = choice(metric, "at", {"", "train_batch", "train_epoch", "validation", "validation_step", "test"}, where);
+  if (result.at.empty()) {
+    throw ConfigError(where + ": 'at' must be one of train_batch, train_epoch, validation, validation_step, test");
   }
   if (!metric.contains("values") || !metric.at("values").is_array() || metric.at("values").empty()) {
     throw ConfigError(where + ": 'values' must be an array with at least one number");
@@ -102,6 +106,35 @@ ScriptedMetric read_metric(const std::string& name, const json& metric) {
   return result;
 }
 
+void read_module(const json& object, ModuleScript& module) {
+  const json metrics = object.value("metrics", json::object());
+  for (const auto& [name, metric] : metrics.items()) {
+    module.metrics.push_back(read_metric(name, metric));
+  }
+  module.optimizers = count(object, "optimizers", module.optimizers, 1);
+  module.manual = object.value("manual", false);
+  module.throw_at = object.value("throw_at", "");
+  module.nan_at = count(object, "nan_at", module.nan_at, 0);
+  module.skip_epoch_at = count(object, "skip_epoch_at", module.skip_epoch_at, 0);
+}
+
+void read_data(const json& object, DataScript& data) {
+  data.train_batches = count(object, "train_batches", data.train_batches, 0);
+  data.val_batches = count(object, "val_batches", data.val_batches, 0);
+  data.val_loaders = count(object, "val_loaders", data.val_loaders, 1);
+  data.test_batches = count(object, "test_batches", data.test_batches, 1);
+  data.predict_batches = count(object, "predict_batches", data.predict_batches, 1);
+  data.batch_size = count(object, "batch_size", data.batch_size, 1);
+}
+
+Stage read_stage(const json& object) {
+  const std::string stage = choice(object, "stage", {"fit", "validate", "test", "predict"}, "SPEC");
+  return stage == "fit"        ? v1::STAGE_FIT
+         : stage == "validate" ? v1::STAGE_VALIDATE
+         : stage == "test"     ? v1::STAGE_TEST
+                               : v1::STAGE_PREDICT;
+}
+
 Spec read_spec(const std::string& path) {
   std::ifstream file(path);
   std::ostringstream text;
@@ -110,86 +143,26 @@ Spec read_spec(const std::string& path) {
     throw ConfigError("cannot read " + path);
   }
   const json object = parse_json(text.str(), path);
-  require_keys(
-      object,
-      {"trainer", "train_batches", "val_batches", "batch_size", "metrics", "callbacks", "run_dir", "resume", "trace"},
-      "SPEC");
+  require_keys(object,
+               {"trainer", "stage", "train_batches", "val_batches", "val_loaders", "test_batches", "predict_batches",
+                "batch_size", "metrics", "optimizers", "manual", "throw_at", "nan_at", "skip_epoch_at", "callbacks",
+                "run_dir", "resume", "trace"},
+               "SPEC");
   Spec spec;
   spec.trainer.enable_progress_bar = false;
   spec.trainer.enable_model_summary = false;
   if (object.contains("trainer")) {
     read_options("trainer", spec.trainer, object.at("trainer"));
   }
-  spec.train_batches = count(object, "train_batches", spec.train_batches, 0);
-  spec.val_batches = count(object, "val_batches", spec.val_batches, 0);
-  spec.batch_size = count(object, "batch_size", spec.batch_size, 1);
-  const json metrics = object.value("metrics", json::object());
-  for (const auto& [name, metric] : metrics.items()) {
-    spec.metrics.push_back(read_metric(name, metric));
-  }
+  spec.stage = read_stage(object);
+  read_module(object, spec.module);
+  read_data(object, spec.data);
   spec.callbacks = object.value("callbacks", json::array());
   spec.trainer.run_dir = object.value("run_dir", spec.trainer.run_dir);
   spec.resume = object.value("resume", json()).is_string() ? object.at("resume").get<std::string>() : "";
   spec.trace = object.value("trace", false);
   return spec;
 }
-
-/// Linear(32, 2) under SGD. How often each metric has been logged is a buffer, so that a resumed run goes on in the
-/// script.
-class ScriptedModule : public Module {
- public:
-  explicit ScriptedModule(std::vector<ScriptedMetric> metrics) : metrics_(std::move(metrics)) {
-    linear_ = register_module("linear", torch::nn::Linear(32, 2));
-    logged_ = register_buffer("logged", torch::zeros({static_cast<int64_t>(metrics_.size())}, torch::kLong));
-  }
-
-  at::Tensor training_step(const Batch& batch, int64_t /*batch_index*/) override {
-    log_scripted("train_batch");
-    return linear_->forward(batch.data).pow(2).mean();
-  }
-  void validation_step(const Batch& batch, int64_t /*batch_index*/) override { linear_->forward(batch.data); }
-  void on_train_epoch_end() override { log_scripted("train_epoch"); }
-  void on_validation_epoch_end() override {
-    if (!sanity_checking()) {
-      log_scripted("validation");
-    }
-  }
-  std::vector<OptimizerConfig> configure_optimizers() override {
-    return {{.optimizer = std::make_shared<torch::optim::SGD>(parameters(), torch::optim::SGDOptions(0.1))}};
-  }
-
- private:
-  void log_scripted(const std::string& at) {
-    for (size_t i = 0; i < metrics_.size(); ++i) {
-      if (metrics_[i].at == at) {
-        auto* logged = logged_.data_ptr<int64_t>() + i;
-        const auto& values = metrics_[i].values;
-        log(metrics_[i].name, values[std::min(static_cast<size_t>(*logged), values.size() - 1)]);
-        ++*logged;
-      }
-    }
-  }
-
-  std::vector<ScriptedMetric> metrics_;
-  torch::nn::Linear linear_{nullptr};
-  at::Tensor logged_;
-};
-
-class ConstantData : public DataModule {
- public:
-  explicit ConstantData(const Spec& spec) : spec_(spec) {}
-  std::shared_ptr<DataLoader> train_dataloader() override { return batches(spec_.train_batches); }
-  std::shared_ptr<DataLoader> val_dataloader() override {
-    return spec_.val_batches == 0 ? nullptr : batches(spec_.val_batches);
-  }
-
- private:
-  std::shared_ptr<DataLoader> batches(int64_t number) const {
-    const Batch batch{torch::ones({spec_.batch_size, 32}), torch::zeros({spec_.batch_size}, torch::kLong), {}};
-    return std::make_shared<FixedBatches>(std::vector<Batch>(static_cast<size_t>(number), batch));
-  }
-  const Spec& spec_;
-};
 
 /// Writes down the hook of every event, transient ones too.
 struct Trace {
@@ -264,6 +237,20 @@ void add_run(json& output, const fs::path& run_dir) {
   output["checkpoints"] = files;
 }
 
+RunResult call(Trainer& trainer, const Spec& spec, Module& module) {
+  ScriptedData data(spec.data);
+  switch (spec.stage) {
+    case v1::STAGE_VALIDATE:
+      return trainer.validate(module, data, spec.resume);
+    case v1::STAGE_TEST:
+      return trainer.test(module, data, spec.resume);
+    case v1::STAGE_PREDICT:
+      return trainer.predict(module, data, spec.resume);
+    default:
+      return trainer.fit(module, data, spec.resume);
+  }
+}
+
 int run(const Spec& given) {
   Spec spec = given;
   const TemporaryFolder folder;
@@ -281,13 +268,16 @@ int run(const Spec& given) {
   if (spec.trace) {
     trainer.add_callback(make_callback(trace));
   }
-  auto module = std::make_shared<ScriptedModule>(spec.metrics);
-  ConstantData data(spec);
+  auto module = std::make_shared<ScriptedModule>(spec.module);
 
+  fs::path run_dir = spec.trainer.run_dir;
   json output = {{"status", "failed"}, {"error", nullptr}, {"stop", nullptr}, {"callbacks", json::object()}};
   try {
-    const RunResult result = trainer.fit(*module, data, spec.resume);
+    const RunResult result = call(trainer, spec, *module);
     output["status"] = status_name(result.status);
+    output["metrics"] = result.metrics;
+    output["predictions"] = result.predictions.size();
+    run_dir = result.run_dir;
     if (!result.stopped_by.empty()) {
       output["stop"] = {{"by", result.stopped_by}, {"reason", result.stop_reason}};
     }
@@ -301,8 +291,9 @@ int run(const Spec& given) {
   for (const auto& [key, state] : trainer.callback_states()) {
     output["callbacks"][key] = json::parse(state.to_json());
   }
-  add_run(output, spec.trainer.run_dir);
+  add_run(output, run_dir);
   output["trace"] = trace->hooks;
+  output["module_trace"] = module->hooks;
   std::cout << output.dump() << '\n';
   return output["error"].is_null() ? 0 : 1;
 }

@@ -2,8 +2,8 @@
 
 #include <iostream>
 
-#include "runtime/callback.h"
 #include "runtime/trainer_options.h"
+#include "runtime/typed_callback.h"
 
 namespace {
 
@@ -19,7 +19,8 @@ int main() {
   const auto callback = troupe::make_callback(counter);
   troupe::Event event;
   event.mutable_train_batch_ended();
-  callback->observe(event, troupe::RunState());
+  const troupe::RunState run;
+  callback->observe({event, run});
   troupe::TrainerOptions options;
   troupe::set_option("consumer", options, "max_epochs", "5");
   std::cout << counter->batches << " " << options.resolved_max_epochs() << "\n";

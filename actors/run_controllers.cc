@@ -1,0 +1,225 @@
+// How the loop gets decisions: rounds of questions, and callbacks on loan.
+#include <algorithm>
+#include <cmath>
+
+#include "actors/run_system.h"
+#include "actors/signal_guard.h"
+#include "runtime/error.h"
+#include "runtime/exception_text.h"
+#include "runtime/round.h"
+
+namespace troupe {
+namespace {
+
+constexpr std::chrono::milliseconds kLookAfter{200};  // A relay that has failed asks nobody.
+
+/// At most what a duration of nanoseconds holds.
+std::chrono::nanoseconds to_duration(double seconds) {
+  constexpr double kSecondsMax = 9e9;
+  return std::chrono::nanoseconds(static_cast<int64_t>(std::min(seconds, kSecondsMax) * 1e9));
+}
+
+std::string text_of_seconds(std::chrono::nanoseconds duration) {
+  std::string text = std::to_string(std::chrono::duration<double>(duration).count());
+  text.erase(text.find_last_not_of('0') + 1);
+  return text.back() == '.' ? text + "0" : text;
+}
+
+}  // namespace
+
+bool RunSystem::asks(const Event& event) {
+  const EventType type = event.body_case();
+  to_ask_.clear();
+  if (!asked_[type]) {
+    return false;
+  }
+  for (size_t i = 0; i < subscribers_.size(); ++i) {
+    const auto& subscriber = subscribers_[i];
+    if (!subscriber.info.controls[type] || subscriber.host->lane().detached()) {
+      continue;
+    }
+    const auto answer = schedules_[i].wants(event);
+    if (answer == AskSchedule::Answer::kByClock) {
+      record_clock_decision(v1::ClockDecision::KIND_TRIGGER, subscriber.info.state_key, event);
+    }
+    if (answer != AskSchedule::Answer::kNo) {
+      to_ask_.push_back(i);
+    }
+  }
+  return !to_ask_.empty();
+}
+
+void RunSystem::record_clock_decision(v1::ClockDecision::Kind kind, const std::string& state_key, const Event& event) {
+  auto input = std::make_shared<Event>();
+  *input->mutable_position() = event.position();
+  input->set_elapsed_us(event.elapsed_us());
+  auto* clock = input->mutable_input_recorded()->mutable_clock();
+  clock->set_kind(kind);
+  clock->set_state_key(state_key);
+  clock->set_elapsed_us(event.elapsed_us());
+  input->mutable_input_recorded()->set_from("clock");
+  emit(std::move(input), nullptr);
+  flush();
+}
+
+std::chrono::nanoseconds RunSystem::deadline_of(const Subscriber& subscriber) const {
+  const auto& deadline_s = subscriber.info.policy.deadline_s;
+  return deadline_s ? to_duration(*deadline_s) : std::chrono::nanoseconds(controller_deadline_);
+}
+
+Round RunSystem::ask(std::shared_ptr<Event> event, std::shared_ptr<const StepOutputs> outputs) {
+  const EventPtr asked_about = event;
+  auto request = std::make_shared<AskRequest>();
+  request->asked = to_ask_;
+  std::vector<std::string> controllers;
+  for (const size_t place : to_ask_) {
+    controllers.push_back(subscribers_[place].info.state_key);
+  }
+  request->round = std::make_shared<RoundCollector>(std::move(controllers));
+  request->seq = std::make_shared<std::atomic<uint64_t>>(0);
+  const auto collector = request->round;
+  const auto seq = request->seq;
+  push({std::move(event), std::move(request), std::move(outputs)});
+
+  Round round;
+  wait_for_answers(*collector, *asked_about, round);
+  throw_if_failed();
+  round.seq = seq->load();
+  take_answers(*collector, asked_about->body_case(), round);
+  sort_canonically(round.decisions);
+  return round;
+}
+
+void RunSystem::wait_for_answers(RoundCollector& collector, const Event& event, Round& round) {
+  const auto asked_at = std::chrono::steady_clock::now();
+  std::set<std::string> given_up;  // Detached here, or waited for without end.
+  while (!failure_->failed()) {
+    std::chrono::nanoseconds patience = kLookAfter;
+    for (const size_t place : to_ask_) {
+      if (!given_up.contains(subscribers_[place].info.state_key)) {
+        const auto left = asked_at + deadline_of(subscribers_[place]) - std::chrono::steady_clock::now();
+        patience = std::clamp<std::chrono::nanoseconds>(left, std::chrono::nanoseconds(0), patience);
+      }
+    }
+    const auto missing = collector.wait(std::chrono::ceil<std::chrono::milliseconds>(patience));
+    bool waits = false;
+    for (const size_t place : to_ask_) {
+      const auto& subscriber = subscribers_[place];
+      const auto& key = subscriber.info.state_key;
+      if (std::find(missing.begin(), missing.end(), key) == missing.end()) {
+        continue;
+      }
+      const bool late = std::chrono::steady_clock::now() >= asked_at + deadline_of(subscriber);
+      if (late && !given_up.contains(key)) {
+        given_up.insert(key);
+        waits = deal_with_late(subscriber, event, round) || waits;
+      } else {
+        waits = waits || !late || subscriber.info.policy.on_deadline == DeadlinePolicy::kWait;
+      }
+    }
+    if (!waits) {
+      return;
+    }
+  }
+}
+
+bool RunSystem::deal_with_late(const Subscriber& subscriber, const Event& event, Round& round) {
+  const auto& info = subscriber.info;
+  const std::string what = "did not answer " + event_info(event.body_case()).name + " within " +
+                           text_of_seconds(deadline_of(subscriber)) + " s";
+  switch (info.policy.on_deadline) {
+    case DeadlinePolicy::kWait: {
+      auto failed = std::make_shared<Event>();
+      failed->mutable_callback_failed()->set_state_key(info.state_key);
+      failed->mutable_callback_failed()->set_message(what + "; the run waits for it");
+      queue_->push_unbounded(std::move(failed));
+      return true;
+    }
+    case DeadlinePolicy::kDetach:
+      record_clock_decision(v1::ClockDecision::KIND_DEADLINE, info.state_key, event);
+      detach(subscribers_[static_cast<size_t>(&subscriber - subscribers_.data())], "it " + what);
+      round.detached.push_back(info.state_key);
+      return false;
+    default:
+      unresponsive_.insert(info.state_key);
+      throw CallbackError("callback " + info.state_key + " " + what +
+                          " (policy deadline_s, or trainer option controller_deadline_s)");
+  }
+}
+
+void RunSystem::take_answers(RoundCollector& collector, EventType type, Round& round) {
+  for (auto& [from, answer] : collector.take()) {
+    if (answer.detached) {
+      round.detached.push_back(from);
+      continue;
+    }
+    if (answer.error) {
+      throw CallbackError("callback " + from + " failed at " + event_info(type).name + ": " + *answer.error);
+    }
+    const auto sender =
+        std::find_if(subscribers_.begin(), subscribers_.end(),
+                     [&, key = std::string_view(from)](const auto& s) { return s.info.state_key == key; });
+    for (auto& command : answer.commands) {
+      round.decisions.push_back({from, sender->info.type, std::move(command)});
+    }
+  }
+}
+
+Callback* RunSystem::borrow(size_t place, const std::shared_ptr<CallbackLoan>& loan,
+                            std::shared_ptr<const RunState>& run) {
+  auto request = std::make_shared<LendRequest>();
+  request->subscriber = place;
+  request->loan = loan;
+  request->run = std::make_shared<std::promise<std::shared_ptr<const RunState>>>();
+  auto promised = request->run->get_future();
+  push({nullptr, std::move(request)});
+  run = wait_for(promised);
+  while (!loan->wait(kLookAfter)) {
+    throw_if_failed();
+  }
+  return loan->callback();
+}
+
+void RunSystem::lend(const EventPtr& event, const LiveTurn& turn, const std::function<void(const Round&)>& apply) {
+  const EventType type = event->body_case();
+  for (size_t i = 0; i < subscribers_.size(); ++i) {
+    auto& subscriber = subscribers_[i];
+    if (!subscriber.info.lives[type] || subscriber.host->lane().detached()) {
+      continue;
+    }
+    const auto loan = std::make_shared<CallbackLoan>();
+    std::shared_ptr<const RunState> run;
+    Round round;
+    round.seq = event->seq();
+    Callback* callback = borrow(i, loan, run);
+    if (callback == nullptr) {
+      loan->give_back();
+      throw CallbackError("callback " + subscriber.info.state_key + " cannot go on: an observer hook of it failed");
+    }
+    try {
+      for (auto& command : turn(*callback, *run)) {
+        round.decisions.push_back({subscriber.info.state_key, subscriber.info.type, std::move(command)});
+      }
+      loan->give_back();
+    } catch (...) {
+      loan->give_back();
+      const std::string message = event_info(type).name + ": " + current_exception_text();
+      if (subscriber.info.policy.on_failure == FailurePolicy::kFail) {
+        throw CallbackError("callback " + subscriber.info.state_key + " failed at " + message);
+      }
+      detach(subscriber, "its hook failed at " + message);
+      round.detached.push_back(subscriber.info.state_key);
+    }
+    sort_canonically(round.decisions);
+    apply(round);
+  }
+}
+
+void RunSystem::wait_for_input() {
+  while (!inbox_->any() && pending_signal() == 0) {
+    throw_if_failed();
+    inbox_->wait(std::chrono::milliseconds(50));
+  }
+}
+
+}  // namespace troupe

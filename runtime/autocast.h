@@ -1,0 +1,24 @@
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include "runtime/trainer_options.h"
+
+namespace troupe {
+
+/// Computes in the given precision, on this thread, as long as it lives: with kBf16Mixed LibTorch's autocast for the
+/// CPU is on. Around forward passes only; gradients follow the types that the forward pass used.
+class AutocastGuard {
+ public:
+  explicit AutocastGuard(Precision precision);
+  ~AutocastGuard();
+  AutocastGuard(const AutocastGuard&) = delete;
+  AutocastGuard& operator=(const AutocastGuard&) = delete;
+
+ private:
+  bool casts_;
+  bool was_enabled_ = false;
+  at::ScalarType dtype_before_ = at::kBFloat16;
+};
+
+}  // namespace troupe

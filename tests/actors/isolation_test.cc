@@ -1,0 +1,288 @@
+// A callback cannot hurt a run: every way to fail, in every kind of hook, leaves weights as they are without the
+// callback, or fails the run with its name where its policy says so.
+#include <doctest/doctest.h>
+#include <torch/torch.h>
+
+#include <condition_variable>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <numeric>
+
+#include "actors/trainer.h"
+#include "runtime/error.h"
+#include "runtime/event_log_verify.h"
+#include "tests/support/captured_stderr.h"
+#include "tests/support/tiny_fit.h"
+
+using namespace troupe;
+using troupe::testing::CapturedStderr;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// Holds hooks back until it is opened.
+class Gate {
+ public:
+  void wait() {
+    std::unique_lock lock(mutex_);
+    opened_.wait(lock, [&] { return open_; });
+  }
+  void open() {
+    const std::lock_guard lock(mutex_);
+    open_ = true;
+    opened_.notify_all();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable opened_;
+  bool open_ = false;
+};
+
+enum class Fault { kThrow, kHang, kAllocate };
+
+/// Does wrong on every call, or on the first `times` of them.
+struct Misbehaviour {
+  Fault fault = Fault::kThrow;
+  int times = 1 << 20;
+  std::shared_ptr<Gate> gate = std::make_shared<Gate>();
+  std::shared_ptr<std::vector<std::vector<char>>> leak = std::make_shared<std::vector<std::vector<char>>>();
+  std::shared_ptr<int> calls = std::make_shared<int>(0);
+
+  void operator()() const {
+    if (++*calls > times) {
+      return;
+    }
+    constexpr size_t kLeakBytesMax = size_t{64} << 20;
+    switch (fault) {
+      case Fault::kThrow:
+        throw std::runtime_error("no, thanks");
+      case Fault::kHang:
+        gate->wait();
+        break;
+      case Fault::kAllocate:
+        if (leak->size() * (size_t{1} << 20) < kLeakBytesMax) {
+          leak->emplace_back(size_t{1} << 20, 'x');
+        }
+        break;
+    }
+  }
+};
+
+template <class E>
+struct BadObserver {
+  Misbehaviour misbehave;
+  void on(const E& /*event*/) { misbehave(); }
+};
+
+template <class E>
+struct BadController {
+  Misbehaviour misbehave;
+  void on(const E& /*event*/, Control& control) {
+    misbehave();
+    if (misbehave.fault != Fault::kAllocate) {
+      control.set_learning_rate(0.5);  // Must not come through.
+    }
+  }
+};
+
+struct BadSaver {
+  Misbehaviour misbehave;
+  std::shared_ptr<int> asked = std::make_shared<int>(0);
+  void on(const TrainBatchEnded& /*event*/) {}
+  StateDict state_dict() const {
+    if (++*asked > 1) {  // The start of the run asks first.
+      misbehave();
+    }
+    return {};
+  }
+  void load_state_dict(const StateDict& /*state*/) {}
+};
+
+TrainerOptions options_of(const fs::path& run_dir) {
+  auto options = tiny_options(run_dir);
+  options.enable_checkpointing = true;
+  options.drain_deadline_s = 0.05;
+  options.controller_deadline_s = 0.05;
+  return options;
+}
+
+template <class Prepare>
+std::vector<float> weights_after(const fs::path& run_dir, Prepare&& prepare) {
+  torch::manual_seed(1);
+  TinyModule module;
+  TinyData data;
+  Trainer trainer(options_of(run_dir));
+  prepare(trainer);
+  trainer.fit(module, data);
+  CHECK(verify_event_log(run_dir / "events").ended);
+  return weights_of(module);
+}
+
+/// The error that a fit ends with.
+template <class Prepare>
+std::string error_after(const fs::path& run_dir, Prepare&& prepare) {
+  try {
+    weights_after(run_dir, std::forward<Prepare>(prepare));
+  } catch (const CallbackError& error) {
+    return error.what();
+  }
+  return "nothing was thrown";
+}
+
+template <class Body>
+void for_every_fault(Body&& body) {
+  for (const Fault fault : {Fault::kThrow, Fault::kHang, Fault::kAllocate}) {
+    CAPTURE(static_cast<int>(fault));
+    Misbehaviour misbehave;
+    misbehave.fault = fault;
+    body(misbehave);
+    misbehave.gate->open();
+  }
+}
+
+/// One kind of hook against every fault.
+template <class E>
+void check_hook() {
+  CAPTURE(EventTraits<E>::kType);
+  const TemporaryFolder folder;
+  const CapturedStderr quiet;
+  int number = 0;
+  const auto run_dir = [&] { return folder.path() / std::to_string(number++); };
+  const auto without = weights_after(run_dir(), [](Trainer&) {});
+  for_every_fault([&](const Misbehaviour& misbehave) {
+    CHECK(weights_after(run_dir(), [&](Trainer& trainer) { trainer.add(BadObserver<E>{misbehave}, "bad"); }) ==
+          without);
+  });
+  CallbackPolicy detached;
+  detached.on_failure = FailurePolicy::kDetach;
+  detached.on_deadline = DeadlinePolicy::kDetach;
+  for_every_fault([&](const Misbehaviour& misbehave) {
+    const auto with = [&](Trainer& trainer) { trainer.add(BadController<E>{misbehave}, "bad", detached); };
+    CHECK(weights_after(run_dir(), with) == without);
+  });
+  for_every_fault([&](const Misbehaviour& misbehave) {
+    if (misbehave.fault != Fault::kAllocate) {
+      const auto text =
+          error_after(run_dir(), [&](Trainer& trainer) { trainer.add(BadController<E>{misbehave}, "bad"); });
+      CAPTURE(text);
+      CHECK(text.starts_with("callback bad "));
+      CHECK(text.find(event_info(EventTraits<E>::kType).name) != std::string::npos);
+    }
+  });
+}
+
+/// Adds up what it sees; every part of it is state.
+struct Adder {
+  std::vector<uint64_t> steps;
+  Misbehaviour misbehave;
+  void on(const TrainBatchEnded& /*event*/, const RunState& run) {
+    steps.push_back(run.global_step());
+    if (run.global_step() == 5) {
+      misbehave();
+    }
+  }
+};
+
+std::vector<std::string> facts_of(const fs::path& run_dir) {
+  std::vector<std::string> facts;
+  for (auto& event : history_of(run_dir)) {
+    if (!event_info(event.body_case()).environmental && !event.has_input_recorded()) {
+      event.clear_elapsed_us();
+      event.clear_seq();
+      if (event.has_command_applied()) {
+        event.mutable_command_applied()->clear_cause_seq();
+      }
+      facts.push_back(event.SerializeAsString());
+    }
+  }
+  return facts;
+}
+
+}  // namespace
+
+TEST_CASE("nothing that a batch hook does wrong changes the weights, or the run fails with its name") {
+  check_hook<TrainBatchEnded>();
+}
+
+TEST_CASE("nothing that an epoch hook does wrong changes the weights, or the run fails with its name") {
+  check_hook<TrainEpochEnded>();
+}
+
+TEST_CASE("nothing that a validation hook does wrong changes the weights, or the run fails with its name") {
+  check_hook<ValidationEnded>();
+}
+
+TEST_CASE("nothing that a checkpoint hook does wrong changes the weights or keeps a checkpoint from being written") {
+  const TemporaryFolder folder;
+  const CapturedStderr quiet;
+  const auto without = weights_after(folder.path() / "without", [](Trainer&) {});
+  for_every_fault([&](const Misbehaviour& misbehave) {
+    const fs::path taken = folder.path() / ("taken" + std::to_string(static_cast<int>(misbehave.fault)));
+    const fs::path saved = folder.path() / ("saved" + std::to_string(static_cast<int>(misbehave.fault)));
+    const fs::path state = folder.path() / ("state" + std::to_string(static_cast<int>(misbehave.fault)));
+    CHECK(weights_after(taken, [&](Trainer& t) { t.add(BadObserver<CheckpointTaken>{misbehave}, "bad"); }) == without);
+    CHECK(weights_after(saved, [&](Trainer& t) { t.add(BadObserver<CheckpointSaved>{misbehave}, "bad"); }) == without);
+    CHECK(weights_after(state, [&](Trainer& t) { t.add(BadSaver{misbehave}, "bad"); }) == without);
+    for (const auto& run_dir : {taken, saved, state}) {
+      CHECK(events_of<CheckpointSaved>(run_dir).size() == 2);
+      CHECK(facts_of(run_dir) == facts_of(folder.path() / "without"));
+    }
+  });
+}
+
+TEST_CASE("a restarted callback has missed no event and taken none twice") {
+  const TemporaryFolder folder;
+  const CapturedStderr quiet;
+  TinyModule module;
+  TinyData data;
+  Trainer trainer(options_of(folder.path() / "run"));
+  Adder adder;
+  adder.misbehave.times = 1;
+  const auto handle = trainer.add(adder, "adder");
+  const auto result = trainer.fit(module, data);
+  std::vector<uint64_t> expected(8);
+  std::iota(expected.begin(), expected.end(), uint64_t{1});
+  CHECK(handle.get().steps == expected);
+  CHECK(result.status == v1::RUN_STATUS_FINISHED);
+  const auto restarted = events_of<CallbackRestarted>(folder.path() / "run");
+  REQUIRE(restarted.size() == 1);
+  const auto ended = events_of<RunEnded>(folder.path() / "run").at(0).run_ended();
+  const auto& health = ended.callbacks(ended.callbacks_size() - 1);
+  CHECK(health.state_key() == "adder");
+  CHECK(health.restarts() == 1);
+  CHECK(health.failures() == 1);
+  CHECK(health.dropped() == 0);
+}
+
+TEST_CASE("a callback that is behind for a whole run is bounded by its lane, and the others see every event") {
+  const TemporaryFolder folder;
+  const CapturedStderr quiet;
+  Misbehaviour hang;
+  hang.fault = Fault::kHang;
+  CallbackPolicy small;
+  small.lane_events_max = 64;
+  torch::manual_seed(1);
+  TinyModule module;
+  TinyData data(1000);
+  auto options = options_of(folder.path() / "run");
+  options.drain_deadline_s = 3;  // Longer than it takes to see that both shared threads are occupied.
+  Trainer trainer(options);
+  trainer.add(BadObserver<TrainBatchEnded>{hang}, "first", small);
+  trainer.add(BadObserver<TrainBatchEnded>{hang}, "second", small);
+  trainer.add(BadObserver<TrainBatchEnded>{hang}, "third", small);
+  Adder adder;
+  adder.misbehave.times = 0;
+  const auto others = trainer.add(adder, "others");
+  trainer.fit(module, data);
+  hang.gate->open();
+  CHECK(others.get().steps.size() == 2000);
+  CHECK(events_of<CallbackDetached>(folder.path() / "run").size() == 3);
+  const auto ended = events_of<RunEnded>(folder.path() / "run").at(0).run_ended();
+  for (const auto& health : ended.callbacks()) {
+    if (health.state_key() != "others" && health.lag() > 0) {
+      CHECK(health.lag() <= 64);
+    }
+  }
+}

@@ -189,9 +189,9 @@ void RunSystem::lend(const EventPtr& event, const LiveTurn& turn, const std::fun
     }
     const auto loan = std::make_shared<CallbackLoan>();
     std::shared_ptr<const RunState> run;
-    Round round;
-    round.seq = event->seq();
     Callback* callback = borrow(i, loan, run);
+    Round round;
+    round.seq = event->seq();  // The relay has given it by now.
     if (callback == nullptr) {
       loan->give_back();
       throw CallbackError("callback " + subscriber.info.state_key + " cannot go on: an observer hook of it failed");

@@ -7,7 +7,6 @@
 #include "runtime/checkpoint_file.h"
 #include "runtime/error.h"
 #include "runtime/exception_text.h"
-#include "runtime/tensor_bytes.h"
 
 namespace troupe {
 namespace {
@@ -79,14 +78,9 @@ CheckpointParts CheckpointActor::parts_of(const CheckpointJob& job) {
   parts.header.set_run_id(context_.run_id);
   parts.header.set_incarnation(job.run_state->incarnation());
   parts.header.set_seq(job.seq);
-  parts.header.set_elapsed_us(job.snapshot->elapsed_us);
-  *parts.header.mutable_position() = job.snapshot->position;
   parts.header.set_weights_only(job.weights_only);
   *parts.header.mutable_environment() = context_.environment;
-  for (const auto& named : job.snapshot->tensors) {
-    parts.tensors.push_back(view_tensor(named));
-  }
-  parts.training_state = job.snapshot->state;
+  context_.add_snapshot(*job.snapshot, parts);
   parts.run_state = job.run_state->to_proto();
   parts.callback_states = callback_states(job);
   return parts;

@@ -16,9 +16,10 @@
 #include "actors/callback_host.h"
 #include "actors/event_queue.h"
 #include "runtime/checkpoint_file.h"
-#include "runtime/snapshot.h"
 
 namespace troupe {
+
+struct Snapshot;  // runtime/snapshot.h
 
 /// What belongs into every checkpoint of a run.
 struct CheckpointContext {
@@ -26,6 +27,8 @@ struct CheckpointContext {
   std::string run_id;
   v1::Environment environment;
   std::function<void()> make_log_durable;  ///< Returns when the log up to now is on the device; may throw.
+  /// Adds what a snapshot has to a checkpoint; `parts` then points into the snapshot.
+  std::function<void(const Snapshot&, CheckpointParts& parts)> add_snapshot;
 };
 
 /// A checkpoint to write: the copied state, and what the relay adds to it.

@@ -5,7 +5,6 @@
 
 #include "actors/callback_actor.h"
 #include "actors/console_report.h"
-#include "runtime/step_outputs.h"
 
 namespace troupe {
 namespace {
@@ -31,7 +30,7 @@ Relay::Relay(std::shared_ptr<EventQueue> queue, RunState state, std::vector<Subs
       credit_(std::move(credit)),
       failure_(std::move(failure)),
       spawn_own_(std::move(spawn_own)),
-      options_(options),
+      options_(std::move(options)),
       health_reported_at_(std::chrono::steady_clock::now()) {
   for (const auto& subscriber : subscribers_) {
     taken_ |= subscriber.info.observes;
@@ -94,7 +93,7 @@ void Relay::accept(std::shared_ptr<Event> event, std::shared_ptr<const StepOutpu
     }
   }
   if (taken_[type]) {
-    const int64_t bytes = outputs ? outputs->bytes() : 0;
+    const int64_t bytes = outputs ? options_.bytes_of(*outputs) : 0;
     to_callbacks_.push_back({event, taken_with_state_[type] ? snapshot() : nullptr, std::move(outputs), bytes});
   }
   last_event_ = std::move(event);

@@ -71,7 +71,8 @@ class Relay {
     std::chrono::microseconds drain_every_when_idle{20000};
     std::chrono::microseconds stuck_after{1000000};
     std::chrono::microseconds health_every{10000000};
-    size_t shared_threads = 2;  ///< That subscribers share.
+    size_t shared_threads = 2;                                 ///< That subscribers share.
+    std::function<int64_t(const StepOutputs&)> bytes_of = {};  ///< Memory that they keep.
   };
   /// Gives a callback an actor with a thread of its own.
   using SpawnOwn = std::function<caf::actor(const std::shared_ptr<CallbackHost>&)>;

@@ -108,8 +108,10 @@ RunSystem::RunSystem(RunSystemConfig config)
   const auto give_own_thread = [this](const std::shared_ptr<CallbackHost>& host) {
     return spawn_own(host, "troupe-own");
   };
+  Relay::Options relay_options;
+  relay_options.bytes_of = std::move(config.bytes_of);
   auto relay = std::make_shared<Relay>(queue_, std::move(config.state), subscribers_, log_, checkpoints_,
-                                       std::move(credit), failure_, give_own_thread, Relay::Options());
+                                       std::move(credit), failure_, give_own_thread, std::move(relay_options));
   relay_ = system_->spawn<RelayActor, caf::detached>(std::move(relay));
   for (const auto& actor : {log_, checkpoints_, relay_}) {
     caf_config_->ended.watch(actor);

@@ -3,6 +3,7 @@
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <filesystem>
+#include <functional>
 #include <future>
 #include <map>
 #include <memory>
@@ -17,15 +18,17 @@
 
 namespace troupe {
 
-/// What the actors of one run are made of.
+/// What the actors of one run are made of. They pass tensors on and never look into them: what has to is a function
+/// here.
 struct RunSystemConfig {
   std::vector<std::shared_ptr<Callback>> callbacks;          ///< With their state loaded.
   std::map<std::string, v1::CallbackState> callback_states;  ///< What was loaded, by state key.
   std::shared_ptr<OperatorInbox> inbox = std::make_shared<OperatorInbox>();
   uint64_t elapsed_us = 0;  ///< What the run has run before.
   std::shared_ptr<EventLogWriter> log;
-  RunState state;                 ///< What the log holds so far, as far as this run takes it up.
-  CheckpointContext checkpoints;  ///< make_log_durable is filled in here.
+  RunState state;                                       ///< What the log holds so far, as far as this run takes it up.
+  CheckpointContext checkpoints;                        ///< make_log_durable is filled in here.
+  std::function<int64_t(const StepOutputs&)> bytes_of;  ///< Memory that a step's tensors keep.
   std::chrono::milliseconds controller_deadline{60000};
   std::chrono::milliseconds drain_deadline{30000};
 };

@@ -340,6 +340,8 @@ RunSystemConfig Trainer::Impl::system_config(const RunDirectory& directory, cons
   config.checkpoints.run_directory = directory.root();
   config.checkpoints.run_id = run_id;
   config.checkpoints.environment = current_environment();
+  config.checkpoints.add_snapshot = add_snapshot;
+  config.bytes_of = [](const StepOutputs& outputs) { return outputs.bytes(); };
   config.controller_deadline = to_milliseconds(options_.controller_deadline_s);
   config.drain_deadline = to_milliseconds(options_.drain_deadline_s);
   config.inbox = inbox_;

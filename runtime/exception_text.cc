@@ -1,6 +1,5 @@
 #include "runtime/exception_text.h"
 
-#include <c10/util/Exception.h>
 #include <cxxabi.h>
 
 #include <exception>
@@ -12,10 +11,10 @@ namespace troupe {
 std::string current_exception_text() {
   try {
     throw;
-  } catch (const c10::Error& error) {
-    return error.what_without_backtrace();
   } catch (const std::exception& error) {
-    return error.what();
+    const std::string text = error.what();
+    const bool of_torch = readable_type_name(typeid(error)).starts_with("c10::");
+    return of_torch ? text.substr(0, text.find("\nException raised from ")) : text;
   } catch (...) {
     return "an exception of type " + readable_type_name(*abi::__cxa_current_exception_type());
   }

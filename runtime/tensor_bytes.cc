@@ -51,6 +51,15 @@ TensorView view_tensor(const NamedTensor& named) {
   return view;
 }
 
+void add_snapshot(const Snapshot& snapshot, CheckpointParts& parts) {
+  for (const auto& named : snapshot.tensors) {
+    parts.tensors.push_back(view_tensor(named));
+  }
+  parts.training_state = snapshot.state;
+  parts.header.set_elapsed_us(snapshot.elapsed_us);
+  *parts.header.mutable_position() = snapshot.position;
+}
+
 Snapshot to_snapshot(CheckpointData& data) {
   Snapshot snapshot;
   for (int i = 0; i < data.header.tensors_size(); ++i) {

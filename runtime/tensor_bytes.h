@@ -9,6 +9,10 @@ namespace troupe {
 /// dtype that the format does not have.
 TensorView view_tensor(const NamedTensor& named);
 
+/// Adds tensors, training state and place of a snapshot to a checkpoint, whose tensors then are the snapshot's. Throws
+/// as view_tensor.
+void add_snapshot(const Snapshot& snapshot, CheckpointParts& parts);
+
 /// A verified checkpoint as a snapshot. The tensors take over the buffers; `data` has none afterwards.
 Snapshot to_snapshot(CheckpointData& data);
 

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "runtime/step_outputs.h"
+#include "tests/support/tensor_stand_ins.h"
 
 using namespace troupe;
 

@@ -36,7 +36,10 @@ std::optional<std::size_t> layer_of(std::string_view path) {
 
 class Checker {
  public:
-  explicit Checker(fs::path root) : root_(std::move(root)), core_(core_files()) {}
+  explicit Checker(fs::path root) : root_(std::move(root)) {
+    list_torch_free("runtime", "core");
+    list_torch_free("actors", "run_system");
+  }
 
   std::vector<std::string> check() {
     for (const char* folder : {"proto", "runtime", "callbacks", "actors", "deploy", "examples", "tests"}) {
@@ -84,8 +87,8 @@ class Checker {
       report("includes <" + included + ">, which only actors/ may");
     }
     const bool torch = included.starts_with("torch/") || included.starts_with("ATen/") || included.starts_with("c10/");
-    if (torch && in_core(file_)) {
-      report("includes <" + included + ">, but troupe::core is free of LibTorch");
+    if (torch && torch_free(file_)) {
+      report("includes <" + included + ">, but its library is free of LibTorch");
     }
     if (included == "torch/torch.h" && layer_of(file_) && file_.ends_with(".h")) {
       report("includes the umbrella <torch/torch.h> in a header: include what it needs");
@@ -100,8 +103,9 @@ class Checker {
     if (folder_of(included) == "tests" || layer_of(included).value_or(0) > *layer) {
       report("includes \"" + included + "\": includes go from " + file_.substr(0, file_.find('/')) + " down, never up");
     }
-    if (in_core(file_) && folder_of(included) == "runtime" && !in_core(included)) {
-      report("includes \"" + included + "\", but troupe::core is free of LibTorch and that is not in it");
+    const bool listed = folder_of(included) == "runtime" || folder_of(included) == "actors";
+    if (torch_free(file_) && listed && !torch_free(included)) {
+      report("includes \"" + included + "\", but its library is free of LibTorch and that is in none such");
     }
     const bool own = stem_of(included) == stem_of(file_) || stem_of(file_) == "callbacks/builtin_callbacks";
     if (folder_of(file_) == "callbacks" && folder_of(included) == "callbacks" && !own && has_hook(included)) {
@@ -114,29 +118,27 @@ class Checker {
   }
 
   /// Listed, or the private header of a source that is.
-  bool in_core(const std::string& path) const {
-    return core_.contains(path) || core_.contains(std::string(stem_of(path)) + ".cc");
+  bool torch_free(const std::string& path) const {
+    return torch_free_.contains(path) || torch_free_.contains(std::string(stem_of(path)) + ".cc");
   }
 
-  /// What troupe_add_library(core ...) lists, with its folder.
-  std::set<std::string> core_files() const {
-    const std::string text = read_text(root_ / "runtime/CMakeLists.txt");
-    static const std::regex library(R"(troupe_add_library\(\s*core\s([^)]*)\))");
+  /// Notes what troupe_add_library(<library> ...) of a folder lists.
+  void list_torch_free(const std::string& folder, const std::string& library) {
+    const std::string text = read_text(root_ / folder / "CMakeLists.txt");
+    const std::regex call("troupe_add_library\\(\\s*" + library + "\\s([^)]*)\\)");
     static const std::regex source(R"(\S+\.(h|cc)\b)");
-    std::set<std::string> files;
-    if (std::smatch match; std::regex_search(text, match, library)) {
+    if (std::smatch match; std::regex_search(text, match, call)) {
       const std::string list = match[1];
       for (std::sregex_iterator at(list.begin(), list.end(), source), end; at != end; ++at) {
-        files.insert("runtime/" + at->str());
+        torch_free_.insert(folder + "/" + at->str());
       }
     }
-    return files;
   }
 
   void report(const std::string& what) { broken_.push_back(file_ + ":" + std::to_string(line_) + ": " + what); }
 
   fs::path root_;
-  std::set<std::string> core_;
+  std::set<std::string> torch_free_;  // Sources and headers of the libraries that are.
   std::string file_;
   int line_ = 0;
   std::vector<std::string> broken_;

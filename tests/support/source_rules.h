@@ -11,8 +11,8 @@ namespace troupe {
 /// - includes go one way: examples -> deploy -> actors -> callbacks -> runtime; no product source includes a test;
 /// - a callback does not include another one (a header with a hook), only the table of built-ins does;
 /// - only actors/ includes CAF and gRPC; no public header includes the umbrella <torch/torch.h>;
-/// - the library core (the list in runtime/CMakeLists.txt) includes nothing of LibTorch and nothing of runtime/ outside
-/// the list;
+/// - the libraries core and run_system (the lists in runtime/ and actors/CMakeLists.txt) include nothing of LibTorch
+/// and nothing of these folders outside the lists;
 /// - a header says #pragma once; no note of work that is left to do stays in a source.
 std::vector<std::string> check_sources(const std::filesystem::path& root);
 

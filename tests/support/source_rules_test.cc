@@ -70,9 +70,13 @@ TEST_CASE("each rule is seen to be broken, with its file and line") {
       {{{"actors/a.h", "#pragma once\n#include <torch/torch.h>\n"}},
        "actors/a.h:2: includes the umbrella <torch/torch.h> in a header: include what it needs"},
       {{{"runtime/CMakeLists.txt", kCore}, {"runtime/a.h", "#pragma once\n#include <ATen/core/Tensor.h>\n"}},
-       "runtime/a.h:2: includes <ATen/core/Tensor.h>, but troupe::core is free of LibTorch"},
+       "runtime/a.h:2: includes <ATen/core/Tensor.h>, but its library is free of LibTorch"},
       {{{"runtime/CMakeLists.txt", kCore}, {"runtime/a.cc", "#include \"runtime/module.h\"\n"}},
-       "runtime/a.cc:1: includes \"runtime/module.h\", but troupe::core is free of LibTorch and that is not in it"},
+       "runtime/a.cc:1: includes \"runtime/module.h\", but its library is free of LibTorch and that is in none such"},
+      {{{"actors/CMakeLists.txt", "troupe_add_library(run_system HEADERS SOURCES relay.cc DEPS b)"},
+        {"actors/relay.cc", "#include \"runtime/snapshot.h\"\n"}},
+       "actors/relay.cc:1: includes \"runtime/snapshot.h\", but its library is free of LibTorch and that is in none "
+       "such"},
       {{{"runtime/a.h", "#ifndef A\n#define A\n#endif\n"}}, "runtime/a.h:1: has no #pragma once"},
       {{{"proto/a.proto", left_to_do}}, "proto/a.proto:1: says that work is left to do: do it, or drop the note"},
   };

@@ -1,0 +1,346 @@
+#include "actors/run_system.h"
+
+#include <doctest/doctest.h>
+
+#include <future>
+#include <stdexcept>
+#include <thread>
+
+#include "runtime/error.h"
+#include "runtime/event_history.h"
+#include "runtime/typed_callback.h"
+#include "tests/support/log_events.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/support/tensor_stand_ins.h"
+
+using namespace troupe;
+
+namespace {
+
+/// Counts batches, and is right only if it gets each of them once and in order.
+struct StepCounter {
+  int64_t batches = 0;
+  bool in_order = true;
+
+  void on(const TrainBatchEnded& /*event*/, const RunState& run) {
+    ++batches;
+    in_order = in_order && run.global_step() == static_cast<uint64_t>(batches);
+  }
+  StateDict state_dict() const {
+    StateDict state;
+    state.set("batches", batches);
+    return state;
+  }
+  void load_state_dict(const StateDict& state) { batches = state.get_int("batches"); }
+};
+
+/// The same, and every hundredth batch throws once.
+struct Stumbler : StepCounter {
+  std::shared_ptr<std::set<int64_t>> stumbled = std::make_shared<std::set<int64_t>>();
+
+  using StepCounter::on;
+  void on(const TrainBatchEnded& event, const RunState& run) {
+    StepCounter::on(event, run);
+    if (batches % 100 == 0 && stumbled->insert(batches).second) {
+      throw std::runtime_error("stumbled");
+    }
+  }
+};
+
+/// Votes to stop at one step, and says what it saw.
+struct Voter {
+  uint64_t at_step = 0;
+  std::string key;
+  std::vector<uint64_t> seen;
+
+  void on(const TrainBatchEnded& /*event*/, Control& control) {
+    seen.push_back(control.run().global_step());
+    if (control.run().global_step() == at_step) {
+      control.stop(key + " has seen enough");
+    }
+  }
+  std::string state_key() const { return key; }
+};
+
+/// Holds every event until it is let go.
+struct Holder {
+  std::shared_future<void> let_go;
+  int64_t batches = 0;
+
+  std::string state_key() const { return "Holder"; }
+
+  void on(const TrainBatchEnded& /*event*/) {
+    let_go.wait();
+    ++batches;
+  }
+};
+
+struct OutputsKeeper {
+  int64_t bytes = 0;
+  void on(const TrainBatchEnded& /*event*/, const StepOutputs& outputs) { bytes += outputs.bytes; }
+};
+
+/// Has a hook for the loop's thread.
+struct Borrower {
+  std::string state_key() const { return "Borrower"; }
+  void on(const TrainEpochEnded& /*event*/, Live& /*live*/) {}
+};
+
+/// Stands in for the loop around the actors of one run.
+class ActorRun {
+ public:
+  template <class T>
+  std::shared_ptr<CallbackSlot<T>> add(T callback, CallbackPolicy policy = {}) {
+    auto slot = std::make_shared<CallbackSlot<T>>(CallbackSlot<T>{std::make_shared<T>(std::move(callback))});
+    config_.callbacks.push_back(make_callback(slot, {}, policy));
+    return slot;
+  }
+
+  void start() {
+    config_.log = std::make_shared<EventLogWriter>(folder_.path() / "events");
+    config_.checkpoints.run_directory = folder_.path();
+    config_.checkpoints.run_id = "r1";
+    config_.checkpoints.add_snapshot = add_stand_in;
+    config_.bytes_of = [](const StepOutputs& outputs) { return outputs.bytes; };
+    config_.inbox = inbox_;
+    system_ = std::make_unique<RunSystem>(std::move(config_));
+    emit(run_started_event());
+  }
+
+  void emit(Event event) { system_->emit(fresh(std::move(event)), nullptr); }
+  void batch(std::shared_ptr<const StepOutputs> outputs = nullptr) {
+    system_->emit(fresh(batch_event(0, ++step_)), std::move(outputs));
+  }
+  Round ask_batch() {
+    auto event = fresh(batch_event(0, ++step_));
+    CHECK(system_->asks(*event));
+    return system_->ask(std::move(event), nullptr);
+  }
+  void checkpoint(const std::string& path) {
+    Event taken;
+    taken.mutable_checkpoint_taken()->set_path(path);
+    system_->take_checkpoint(fresh(std::move(taken)), std::make_shared<Snapshot>(Snapshot{{1.0F, 2.0F}}), false);
+  }
+  RunState finish() { return system_->finish(v1::RUN_STATUS_FINISHED, "done"); }
+
+  RunSystem& system() { return *system_; }
+  OperatorInbox& inbox() { return *inbox_; }
+  std::filesystem::path path() const { return folder_.path(); }
+  std::shared_ptr<Event> fresh(Event event) {
+    event.set_seq(0);
+    event.set_elapsed_us(++elapsed_us_);
+    event.mutable_position()->set_stage(v1::STAGE_FIT);
+    event.mutable_position()->set_global_step(step_);
+    return std::make_shared<Event>(std::move(event));
+  }
+
+ private:
+  TemporaryFolder folder_;
+  RunSystemConfig config_;
+  std::shared_ptr<OperatorInbox> inbox_ = std::make_shared<OperatorInbox>();
+  std::unique_ptr<RunSystem> system_;
+  uint64_t step_ = 0;
+  uint64_t elapsed_us_ = 0;
+};
+
+uint64_t logged_batches(const std::filesystem::path& run_directory) {
+  EventHistory history(run_directory / "events");
+  uint64_t batches = 0;
+  uint64_t seq = 0;
+  for (Event event; history.next(event);) {
+    CHECK(event.seq() == ++seq);
+    batches += event.has_train_batch_ended() ? 1 : 0;
+  }
+  return batches;
+}
+
+Event last_event(const std::filesystem::path& run_directory) {
+  EventHistory history(run_directory / "events");
+  Event last;
+  for (Event event; history.next(event);) {
+    last = std::move(event);
+  }
+  return last;
+}
+
+const v1::CallbackHealth& health_of(const Event& ended, const std::string& state_key) {
+  for (const auto& health : ended.run_ended().callbacks()) {
+    if (health.state_key() == state_key) {
+      return health;
+    }
+  }
+  throw std::runtime_error("no health of " + state_key);
+}
+
+}  // namespace
+
+TEST_CASE("every event is logged once and reaches every callback once and in order") {
+  ActorRun run;
+  std::vector<std::shared_ptr<CallbackSlot<StepCounter>>> counters;
+  counters.push_back(run.add(StepCounter()));
+  const auto stumbler = run.add(Stumbler(), {.max_restarts = 100});
+  const auto outputs = run.add(OutputsKeeper());
+  run.start();
+  for (int i = 0; i < 2000; ++i) {
+    run.batch(std::make_shared<const StepOutputs>(StepOutputs{3}));
+  }
+  const RunState state = run.finish();
+  CHECK(state.global_step() == 2000);
+  CHECK(counters[0]->callback->batches == 2000);
+  CHECK(counters[0]->callback->in_order);
+  CHECK(stumbler->callback->batches == 2000);
+  CHECK(stumbler->callback->in_order);
+  CHECK(stumbler->callback->stumbled->size() == 20);
+  CHECK(outputs->callback->bytes == 6000);
+  CHECK(logged_batches(run.path()) == 2000);
+}
+
+TEST_CASE("a callback that takes nothing of 2,000 batches keeps its lane's bound and nobody else's events") {
+  ActorRun run;
+  std::promise<void> let_go;
+  const auto holder = run.add(Holder{let_go.get_future().share()}, {.lane_events_max = 100});
+  const auto counter = run.add(StepCounter());
+  run.start();
+  for (int i = 0; i < 2000; ++i) {
+    run.batch();
+  }
+  run.system().flush();  // The relay has handed on all of them, and the log has them.
+  let_go.set_value();
+  const RunState state = run.finish();
+  CHECK(counter->callback->batches == 2000);
+  const Event ended = last_event(run.path());
+  CHECK(ended.seq() == state.seq());
+  const auto& health = health_of(ended, "Holder");
+  CHECK(holder->callback->batches <= 100 + 100);  // What it held, and what waited in its lane.
+  CHECK(holder->callback->batches + static_cast<int64_t>(health.dropped()) == 2000);
+  CHECK(ended.run_ended().emit_waits() == 0);
+}
+
+TEST_CASE("all controllers of an event see the same state, and answer in canonical order") {
+  ActorRun run;
+  std::vector<std::shared_ptr<CallbackSlot<Voter>>> voters;
+  for (const char* key : {"d", "a", "c", "b"}) {
+    voters.push_back(run.add(Voter{50, key, {}}));
+  }
+  run.start();
+  std::vector<uint64_t> steps;
+  for (uint64_t step = 1; step <= 50; ++step) {
+    const Round round = run.ask_batch();
+    std::vector<std::string> from;
+    for (const auto& decision : round.decisions) {
+      from.push_back(decision.from);
+    }
+    CHECK(from == (step == 50 ? std::vector<std::string>{"a", "b", "c", "d"} : std::vector<std::string>()));
+    steps.push_back(step);
+  }
+  run.finish();
+  for (const auto& voter : voters) {
+    CHECK(voter->callback->seen == steps);
+  }
+}
+
+TEST_CASE("a controller that throws ends the run with its name") {
+  struct Thrower {
+    void on(const TrainBatchEnded& /*event*/, Control& /*control*/) { throw std::runtime_error("no answer"); }
+    std::string state_key() const { return "Thrower"; }
+  };
+  ActorRun run;
+  run.add(Thrower());
+  run.start();
+  CHECK_THROWS_WITH_AS(run.ask_batch(), "callback Thrower failed at TrainBatchEnded: no answer", CallbackError);
+}
+
+TEST_CASE("a lent callback is told the state after every event before, and what it commands names its event") {
+  ActorRun run;
+  run.add(Borrower());
+  run.start();
+  Event epoch;
+  epoch.mutable_train_epoch_ended();
+  run.batch();
+  const auto ended = run.fresh(std::move(epoch));
+  run.system().emit(ended, nullptr);
+  std::vector<uint64_t> steps;
+  int rounds = 0;
+  run.system().lend(
+      ended,
+      [&](Callback& callback, const RunState& state) {
+        CHECK(callback.info().state_key == "Borrower");
+        steps.push_back(state.global_step());
+        v1::Command stop;
+        stop.mutable_stop()->set_reason("lent");
+        return std::vector<v1::Command>{stop};
+      },
+      [&](const Round& round) {
+        ++rounds;
+        CHECK(round.seq == ended->seq());
+        REQUIRE(round.decisions.size() == 1);
+        CHECK(round.decisions[0].command.stop().reason() == "lent");
+      });
+  CHECK(steps == std::vector<uint64_t>{1});
+  CHECK(rounds == 1);
+  run.finish();
+}
+
+TEST_CASE("a checkpoint has the snapshot, and each callback's state of exactly its place") {
+  ActorRun run;
+  run.add(StepCounter());
+  run.start();
+  for (int i = 0; i < 500; ++i) {
+    run.batch();
+    if (i == 299) {
+      run.checkpoint("checkpoints/300.ckpt");
+    }
+  }
+  const RunState state = run.finish();
+  const CheckpointData data = read_checkpoint(run.path() / "checkpoints/300.ckpt");
+  REQUIRE(data.callback_states.size() == 1);
+  CHECK(StateDict(data.callback_states[0].state()).get_int("batches") == 300);
+  CHECK(data.callback_states[0].seq() == data.header.seq());
+  CHECK(data.run_state.position().global_step() == 300);
+  CHECK(data.tensors[0].size() == 2 * sizeof(float));
+  CHECK(data.training_state->seed() == 7);
+  CHECK(state.global_step() == 500);
+}
+
+TEST_CASE("commands sent from several threads arrive, each sender's in order") {
+  ActorRun run;
+  run.start();
+  constexpr int kSenders = 4;
+  constexpr int kEach = 200;
+  std::vector<std::thread> senders;
+  for (int sender = 0; sender < kSenders; ++sender) {
+    senders.emplace_back([&run, sender] {
+      for (int i = 0; i < kEach; ++i) {
+        v1::InputRecorded input;
+        input.set_from(std::to_string(sender));
+        input.mutable_command()->mutable_stop()->set_reason(std::to_string(i));
+        run.inbox().send(std::move(input));
+      }
+    });
+  }
+  std::vector<int> next(kSenders, 0);
+  int taken = 0;
+  while (taken < kSenders * kEach) {
+    run.system().wait_for_input();
+    CHECK(run.system().has_inputs());
+    for (const auto& input : run.system().take_inputs()) {
+      CHECK(input.command().stop().reason() == std::to_string(next[static_cast<size_t>(std::stoi(input.from()))]++));
+      ++taken;
+    }
+  }
+  for (auto& sender : senders) {
+    sender.join();
+  }
+  CHECK_FALSE(run.system().has_inputs());
+  run.finish();
+}
+
+TEST_CASE("an inbox that is full takes nothing more") {
+  OperatorInbox inbox;
+  for (size_t i = 0; i < OperatorInbox::kCommandsMax; ++i) {
+    CHECK(inbox.send({}));
+  }
+  CHECK_FALSE(inbox.send({}));
+  CHECK(inbox.take().size() == OperatorInbox::kCommandsMax);
+  CHECK(inbox.send({}));
+}

@@ -3,11 +3,13 @@
 #include <cmath>
 #include <filesystem>
 #include <iostream>
+#include <limits>
 #include <tuple>
 #include <utility>
 #include <vector>
 
 #include "callbacks/python_format.h"
+#include "runtime/duration.h"
 #include "runtime/error.h"
 
 namespace troupe {
@@ -54,7 +56,10 @@ void ModelCheckpointOptions::describe(OptionVisitor& visit) {
   visit("mode", mode, "Whether smaller or larger is better.");
   visit("save_top_k", save_top_k, "Checkpoints kept; -1: all, 0: none.").at_least(-1);
   visit("save_last", save_last, "After each save also last.ckpt.");
-  visit("every_n_epochs", every_n_epochs, "Epochs between saves; 0: never.").at_least(0);
+  visit("every_n_epochs", every_n_epochs, "Epochs between saves; 0: never; none: 1 without another trigger, else 0.")
+      .at_least(0);
+  visit("every_n_train_steps", every_n_train_steps, "Optimizer steps between saves; 0: not by steps.").at_least(0);
+  visit("train_time_interval", train_time_interval, "Time between saves, \"DD:HH:MM:SS\"; empty: not by time.");
   visit("auto_insert_metric_name", auto_insert_metric_name, "Name a field's metric in the file name.");
   visit("save_weights_only", save_weights_only, "Leave out what a resume needs.");
   visit("save_on_train_epoch_end", save_on_train_epoch_end,
@@ -66,15 +71,39 @@ void ModelCheckpointOptions::validate() const {
   if (monitor.empty() && save_top_k > 1) {
     throw ConfigError("'save_top_k': without a 'monitor' it must be -1, 0 or 1, got " + std::to_string(save_top_k));
   }
+  if (!train_time_interval.empty() && parse_duration_s(train_time_interval).value_or(0) <= 0) {
+    throw ConfigError("'train_time_interval' must be \"DD:HH:MM:SS\" and not 0, got \"" + train_time_interval + "\"");
+  }
+  const int triggers =
+      int{every_n_epochs.value_or(0) > 0} + int{every_n_train_steps > 0} + int{!train_time_interval.empty()};
+  if (triggers > 1) {
+    throw ConfigError("'every_n_epochs', 'every_n_train_steps' and 'train_time_interval' exclude each other");
+  }
 }
 
 ModelCheckpoint::ModelCheckpoint(ModelCheckpointOptions options)
     : options_(std::move(options)),
       dirpath_(normal_dirpath(options_.dirpath)),
       name_(options_.filename.empty() ? "{epoch}-{step}" : options_.filename, options_.auto_insert_metric_name),
+      every_n_epochs_(options_.every_n_epochs.value_or(
+          options_.every_n_train_steps > 0 || !options_.train_time_interval.empty() ? 0 : 1)),
       top_k_(options_.mode, options_.save_top_k),
       kth_value_(worst_score(options_.mode)) {
   check_options("ModelCheckpoint", options_);
+  if (!options_.train_time_interval.empty()) {
+    constexpr uint64_t kMicrosecondsPerSecond = 1'000'000;
+    interval_us_ = static_cast<uint64_t>(*parse_duration_s(options_.train_time_interval)) * kMicrosecondsPerSecond;
+  }
+}
+
+std::vector<AskWhen> ModelCheckpoint::ask_when() const {
+  AskPeriods after_batches{.after_s = std::numeric_limits<double>::infinity()};  // Never.
+  if (options_.every_n_train_steps > 0) {
+    after_batches = {.every_n_steps = options_.every_n_train_steps};
+  } else if (interval_us_ > 0) {
+    after_batches = {.every_s = static_cast<double>(interval_us_) / 1e6};
+  }
+  return {troupe::ask_when<TrainBatchEnded>(after_batches)};
 }
 
 bool ModelCheckpoint::applies_to(const RunState& run) const {
@@ -87,6 +116,37 @@ bool ModelCheckpoint::saves_on_train_epoch_end(const RunState& run) const {
                                                    run.fit().validation_batches() == 0);
 }
 
+bool ModelCheckpoint::is_due_after_batch(const Control& control) const {
+  if (options_.every_n_train_steps > 0) {
+    return control.run().global_step() % static_cast<uint64_t>(options_.every_n_train_steps) == 0;
+  }
+  return interval_us_ > 0 && control.elapsed_us() - last_due_us_ >= interval_us_;
+}
+
+/// Whether the score to rank by comes, or comes anew, with a validation after this batch.
+bool ModelCheckpoint::waits_for_validation(const RunState& run) const {
+  if (options_.monitor.empty() || run.fit().validation_batches() == 0) {
+    return false;
+  }
+  const bool missing = !value_of(run, options_.monitor) && run.validations() == 0;
+  const bool last_batch = uint64_t{run.position().batch_index()} + 1 == run.fit().train_batches();
+  return missing || (last_batch && !saves_on_train_epoch_end(run));
+}
+
+void ModelCheckpoint::on(const TrainBatchEnded&, Control& control) {
+  if (!is_due_after_batch(control)) {
+    return;
+  }
+  last_due_us_ = control.elapsed_us();
+  if (!applies_to(control.run())) {
+    return;
+  }
+  save_deferred_ = waits_for_validation(control.run());
+  if (!save_deferred_) {
+    save_here(control);
+  }
+}
+
 void ModelCheckpoint::on(const TrainEpochEnded&, Control& control) {
   if (saves_on_train_epoch_end(control.run())) {
     end_of_epoch(control);
@@ -94,7 +154,10 @@ void ModelCheckpoint::on(const TrainEpochEnded&, Control& control) {
 }
 
 void ModelCheckpoint::on(const ValidationEnded&, Control& control) {
-  if (!saves_on_train_epoch_end(control.run())) {
+  if (save_deferred_ && applies_to(control.run())) {
+    save_deferred_ = false;
+    save_here(control);
+  } else if (!saves_on_train_epoch_end(control.run())) {
     end_of_epoch(control);
   }
 }
@@ -107,9 +170,12 @@ void ModelCheckpoint::on(const TrainEnded&, Control& control) {
 
 void ModelCheckpoint::end_of_epoch(Control& control) {
   const RunState& run = control.run();
-  if (!applies_to(run) || options_.every_n_epochs == 0 || (int64_t{run.epoch()} + 1) % options_.every_n_epochs != 0) {
-    return;
+  if (applies_to(run) && every_n_epochs_ > 0 && (int64_t{run.epoch()} + 1) % every_n_epochs_ == 0) {
+    save_here(control);
   }
+}
+
+void ModelCheckpoint::save_here(Control& control) {
   if (save_top_k(control) || options_.save_top_k == 0) {
     save_last(control);
   }
@@ -234,6 +300,10 @@ StateDict ModelCheckpoint::state_dict() const {
   // Beyond Lightning's: what exact resume needs.
   state.set("kept_paths", std::vector<std::string>(kept_paths_.begin(), kept_paths_.end()));
   state.set("last_global_step_saved", last_global_step_saved_);
+  if (every_n_epochs_ == 0) {
+    state.set("last_due_us", static_cast<int64_t>(last_due_us_));
+    state.set("save_deferred", save_deferred_);
+  }
   return state;
 }
 
@@ -253,13 +323,18 @@ void ModelCheckpoint::load_state_dict(const StateDict& state) {
   const auto kept = state.get_strings("kept_paths");
   kept_paths_ = {kept.begin(), kept.end()};
   last_global_step_saved_ = static_cast<uint64_t>(state.get_int("last_global_step_saved"));
+  if (state.contains("save_deferred")) {
+    last_due_us_ = static_cast<uint64_t>(state.get_int("last_due_us"));
+    save_deferred_ = state.get_bool("save_deferred");
+  }
 }
 
 std::string ModelCheckpoint::state_key() const {
   const std::string monitor = options_.monitor.empty() ? "None" : python_repr(options_.monitor);
+  const std::string interval = interval_us_ == 0 ? "None" : python_repr(options_.train_time_interval);
   return "ModelCheckpoint{'monitor': " + monitor + ", 'mode': " + python_repr(mode_name(options_.mode)) +
-         ", 'every_n_train_steps': 0, 'every_n_epochs': " + std::to_string(options_.every_n_epochs) +
-         ", 'train_time_interval': None}";
+         ", 'every_n_train_steps': " + std::to_string(options_.every_n_train_steps) +
+         ", 'every_n_epochs': " + std::to_string(every_n_epochs_) + ", 'train_time_interval': " + interval + "}";
 }
 
 }  // namespace troupe

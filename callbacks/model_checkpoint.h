@@ -9,6 +9,7 @@
 #include "callbacks/checkpoint_name.h"
 #include "callbacks/monitor.h"
 #include "callbacks/top_k.h"
+#include "runtime/ask_when.h"
 #include "runtime/control.h"
 #include "runtime/event.h"
 #include "runtime/state_dict.h"
@@ -22,9 +23,11 @@ struct ModelCheckpointOptions {
   Mode mode = Mode::kMin;               ///< Whether smaller or larger is better.
   int64_t save_top_k = 1;               ///< Checkpoints kept; -1: all, 0: none.
   bool save_last = false;               ///< After each save also last.ckpt.
-  int64_t every_n_epochs = 1;           ///< 0: never.
-  bool auto_insert_metric_name = true;  ///< "epoch=3" rather than "3".
-  bool save_weights_only = false;       ///< Such a checkpoint cannot be resumed from.
+  std::optional<int64_t> every_n_epochs = std::nullopt;  ///< 0: never. Unset: 1 without another trigger, else 0.
+  int64_t every_n_train_steps = 0;                       ///< Optimizer steps between saves; 0: not by steps.
+  std::string train_time_interval = {};                  ///< Time between saves, "DD:HH:MM:SS"; empty: not by time.
+  bool auto_insert_metric_name = true;                   ///< "epoch=3" rather than "3".
+  bool save_weights_only = false;                        ///< Such a checkpoint cannot be resumed from.
   std::optional<bool> save_on_train_epoch_end = std::nullopt;  ///< Where to save; unset: see ModelCheckpoint.
   bool enable_version_counter = true;  ///< "-v1" for a name that it still keeps; else the file is overwritten.
 
@@ -32,17 +35,18 @@ struct ModelCheckpointOptions {
   void validate() const;
 };
 
-/// Saves checkpoints and keeps the best. It saves at the end of the training epoch where validation runs once an epoch
-/// or never, else after each validation. Names are "<dirpath>/epoch=0-step=10.ckpt": epochs count from 0, steps are
-/// optimizer steps completed. The new file is asked for before the one that it drives out is removed.
+/// Saves checkpoints and keeps the best. By default it saves at the end of the training epoch where validation runs
+/// once an epoch or never, else after each validation; with every_n_train_steps or train_time_interval after batches,
+/// or, if the metric that ranks them is still missing there or is about to be measured anew, after the validation that
+/// follows. One of the three triggers is in force. Names are "<dirpath>/epoch=0-step=10.ckpt": epochs count from 0,
+/// steps are optimizer steps completed. The new file is asked for before the one that it drives out is removed.
 ///
 /// Rules are Lightning's: a value enters the best k when there are fewer, or when it is strictly better than the worst
 /// of them; NaN ranks as the worst; nothing is saved in a sanity check, a fast_dev_run, outside a fit, or twice at one
 /// step. They differ where a decision must replay: names in use are those that it has issued and still keeps, not the
 /// files on disk, and the file that a run resumed from may be driven out like any other.
 ///
-/// It is asked at the ends of epochs and validations only, so that a step costs nothing; Lightning's
-/// every_n_train_steps would have the loop wait for it at each batch.
+/// It is asked after those batches alone that its trigger names, so the other steps do not wait for it.
 class ModelCheckpoint {
  public:
   /// Throws ConfigError for a bad template, or options that make no sense together.
@@ -50,11 +54,13 @@ class ModelCheckpoint {
 
   /// Throw ConfigError when `monitor` is missing though validation has run (before, a warning says so once), or when a
   /// metric of the file name is missing.
+  void on(const TrainBatchEnded& event, Control& control);
   void on(const TrainEpochEnded& event, Control& control);
   void on(const ValidationEnded& event, Control& control);
   /// Saves last.ckpt when save_last is set and nothing was saved before.
   void on(const TrainEnded& event, Control& control);
 
+  std::vector<AskWhen> ask_when() const;
   StateDict state_dict() const;
   /// Restores everything when `dirpath` is as saved, else (with a warning) best_model_path alone.
   void load_state_dict(const StateDict& state);
@@ -69,7 +75,10 @@ class ModelCheckpoint {
  private:
   bool applies_to(const RunState& run) const;
   bool saves_on_train_epoch_end(const RunState& run) const;
+  bool is_due_after_batch(const Control& control) const;
+  bool waits_for_validation(const RunState& run) const;
   void end_of_epoch(Control& control);
+  void save_here(Control& control);
   bool save_top_k(Control& control);
   bool save_newest(Control& control);
   bool save_if_among_best(double score, Control& control);
@@ -86,6 +95,8 @@ class ModelCheckpoint {
   ModelCheckpointOptions options_;
   std::string dirpath_;
   CheckpointName name_;
+  int64_t every_n_epochs_;
+  uint64_t interval_us_ = 0;  // 0: not by time.
   bool warned_ = false;
 
   std::optional<double> current_score_;
@@ -97,6 +108,8 @@ class ModelCheckpoint {
   std::string last_model_path_;
   std::set<std::string> kept_paths_;  // Asked for and not removed since.
   uint64_t last_global_step_saved_ = 0;
+  uint64_t last_due_us_ = 0;    // When the time interval was over last.
+  bool save_deferred_ = false;  // To the next validation's end.
 };
 
 }  // namespace troupe

@@ -159,6 +159,86 @@ TEST_CASE("every_n_epochs selects epochs") {
   CHECK(never.run.epoch() == kNothing);
 }
 
+TEST_CASE("every_n_train_steps saves after the steps that it divides, and not at epochs") {
+  Saver saver({.monitor = "loss", .save_top_k = -1, .every_n_train_steps = 4});
+  Commands all;
+  for (int step = 1; step <= 9; ++step) {
+    for (const auto& command : saver.run.train_batch({{"loss", 1.0 / step}})) {
+      all.push_back(command);
+    }
+  }
+  CHECK(saver.run.end_epoch() == kNothing);
+  CHECK(all == Commands{"save checkpoints/epoch=0-step=4.ckpt (best)", "save checkpoints/epoch=0-step=8.ckpt (best)"});
+  AskSchedule schedule(saver.callback->ask_when(), {}, 0);
+  std::vector<uint64_t> asked;
+  for (uint64_t step = 1; step <= 9; ++step) {
+    Event event;
+    event.mutable_train_batch_ended();
+    event.mutable_position()->set_global_step(step);
+    if (schedule.wants(event) != AskSchedule::Answer::kNo) {
+      asked.push_back(step);
+    }
+  }
+  CHECK(asked == std::vector<uint64_t>{4, 8});
+}
+
+TEST_CASE("without a trigger on batches ModelCheckpoint is never asked after one") {
+  AskSchedule schedule(ModelCheckpoint().ask_when(), {}, 0);
+  Event event;
+  event.mutable_train_batch_ended();
+  event.mutable_position()->set_global_step(1);
+  event.set_elapsed_us(uint64_t{1} << 62);
+  CHECK(schedule.wants(event) == AskSchedule::Answer::kNo);
+}
+
+TEST_CASE("a save is put off to the validation that measures its metric, for the first time or anew") {
+  Saver saver({.monitor = "val_loss", .save_top_k = -1, .every_n_train_steps = 5, .save_on_train_epoch_end = false});
+  for (int batch = 0; batch < 9; ++batch) {
+    CHECK(saver.run.train_batch() == kNothing);  // After the fifth there is no val_loss yet.
+  }
+  CHECK(saver.run.train_batch() == kNothing);  // The epoch's last: a validation follows.
+  CHECK(saver.run.validate({{"val_loss", 0.5}}) == Commands{"save checkpoints/epoch=0-step=10.ckpt (best)"});
+  saver.run.end_epoch();
+  for (int batch = 0; batch < 4; ++batch) {
+    CHECK(saver.run.train_batch() == kNothing);
+  }
+  CHECK(saver.run.train_batch() == Commands{"save checkpoints/epoch=1-step=15.ckpt"});  // By what is known.
+  CHECK(saver.run.validate({{"val_loss", 0.25}}) == kNothing);
+}
+
+TEST_CASE("a save that was put off is still made after a resume") {
+  const ModelCheckpointOptions options{.monitor = "val_loss", .every_n_train_steps = 5};
+  Saver first(options);
+  for (int batch = 0; batch < 7; ++batch) {
+    first.run.train_batch();
+  }
+  FakeRun second(std::make_shared<ModelCheckpoint>(options), first.run.state());
+  second.resume(first.callback->state_dict());
+  second.position() = first.run.position();
+  CHECK(second.validate({{"val_loss", 0.5}}) == Commands{"save checkpoints/epoch=0-step=7.ckpt (best)"});
+}
+
+TEST_CASE("train_time_interval saves after the first batch of each interval") {
+  constexpr uint64_t kSecond = 1'000'000;
+  Saver saver({.save_top_k = -1, .train_time_interval = "00:00:01:00"});
+  saver.run.elapsed_us = 59 * kSecond;
+  CHECK(saver.run.train_batch() == kNothing);
+  saver.run.elapsed_us = 61 * kSecond;
+  CHECK(saver.run.train_batch() == Commands{"save checkpoints/epoch=0-step=2.ckpt (best)"});
+  saver.run.elapsed_us = 120 * kSecond;
+  CHECK(saver.run.train_batch() == kNothing);
+  CHECK(saver.run.end_epoch() == kNothing);
+  saver.run.elapsed_us = 121 * kSecond;
+  CHECK(saver.run.train_batch() == Commands{"save checkpoints/epoch=1-step=4.ckpt (best)"});
+  AskSchedule schedule(saver.callback->ask_when(), {}, 0);
+  Event event;
+  event.mutable_train_batch_ended();
+  event.set_elapsed_us(59 * kSecond);
+  CHECK(schedule.wants(event) == AskSchedule::Answer::kNo);
+  event.set_elapsed_us(60 * kSecond);
+  CHECK(schedule.wants(event) == AskSchedule::Answer::kByClock);
+}
+
 TEST_CASE("ModelCheckpoint saves where validation makes the metric new") {
   SUBCASE("at the epoch's end when validation runs once an epoch") {
     Saver saver({});
@@ -338,6 +418,9 @@ TEST_CASE("the state key is Lightning's") {
   CHECK(ModelCheckpoint({.monitor = "val_loss", .every_n_epochs = 3}).state_key() ==
         "ModelCheckpoint{'monitor': 'val_loss', 'mode': 'min', 'every_n_train_steps': 0, 'every_n_epochs': 3, "
         "'train_time_interval': None}");
+  CHECK(ModelCheckpoint({.every_n_train_steps = 100}).state_key() ==
+        "ModelCheckpoint{'monitor': None, 'mode': 'min', 'every_n_train_steps': 100, 'every_n_epochs': 0, "
+        "'train_time_interval': None}");
 }
 
 TEST_CASE("ModelCheckpoint refuses impossible options") {
@@ -346,5 +429,13 @@ TEST_CASE("ModelCheckpoint refuses impossible options") {
   CHECK_THROWS_WITH_AS(ModelCheckpoint({.save_top_k = -2}),
                        "ModelCheckpoint: 'save_top_k': must be an integer of at least -1, got -2", ConfigError);
   CHECK_THROWS_AS(ModelCheckpoint({.every_n_epochs = -1}), ConfigError);
+  CHECK_THROWS_AS(ModelCheckpoint({.every_n_train_steps = -1}), ConfigError);
+  CHECK_THROWS_WITH_AS(
+      ModelCheckpoint({.every_n_epochs = 1, .every_n_train_steps = 1}),
+      "ModelCheckpoint: 'every_n_epochs', 'every_n_train_steps' and 'train_time_interval' exclude each other",
+      ConfigError);
+  CHECK_THROWS_WITH_AS(ModelCheckpoint({.train_time_interval = "1h"}),
+                       "ModelCheckpoint: 'train_time_interval' must be \"DD:HH:MM:SS\" and not 0, got \"1h\"",
+                       ConfigError);
   CHECK_THROWS_AS(ModelCheckpoint({.filename = "{epoch"}), ConfigError);
 }

@@ -216,37 +216,6 @@ TEST_CASE("a vote waits for min_steps, and can be withdrawn until then") {
   }
 }
 
-TEST_CASE("the order of the callbacks changes neither weights nor events") {
-  const TemporaryFolder folder;
-  std::vector<int> order = {0, 1, 2, 3};
-  std::vector<std::string> first_history;
-  std::vector<float> first_weights;
-  int number = 0;
-  do {
-    const fs::path run_dir = folder.path() / std::to_string(number++);
-    const auto weights = trained_weights(run_dir, [&](Trainer& trainer) {
-      for (const int which : order) {
-        which == 0   ? (void)trainer.add(EarlyStopping({.monitor = "val_loss"}))
-        : which == 1 ? (void)trainer.add(LearningRateMonitor({.logging_interval = {}}))
-        : which == 2 ? (void)trainer.add(Voter{5, 6}, "voter")
-                     : (void)trainer.add(Voter{7, 0}, "another voter");
-      }
-    });
-    std::vector<std::string> history;
-    for (auto& event : history_of(run_dir)) {
-      if (!event_info(event.body_case()).environmental) {
-        event.clear_elapsed_us();
-        history.push_back(event.SerializeAsString());
-      }
-    }
-    first_history = first_history.empty() ? history : first_history;
-    first_weights = first_weights.empty() ? weights : first_weights;
-    REQUIRE(history == first_history);
-    REQUIRE(weights == first_weights);
-  } while (std::next_permutation(order.begin(), order.end()));
-  CHECK(number == 24);
-}
-
 TEST_CASE("wrong use is refused before anything is written") {
   const TemporaryFolder folder;
   Trainer trainer(tiny_options(folder.path() / "run"));

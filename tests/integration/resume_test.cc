@@ -15,10 +15,10 @@
 #include "callbacks/model_checkpoint.h"
 #include "runtime/checkpoint_file.h"
 #include "runtime/error.h"
-#include "runtime/event_history.h"
 #include "runtime/event_log_verify.h"
 #include "runtime/tensor_dataset.h"
 #include "tests/support/files.h"
+#include "tests/support/run_fingerprint.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace troupe;
@@ -155,63 +155,14 @@ Fit fit(const fs::path& run_dir, int64_t stop_at, const std::string& resume) {
   return fit;
 }
 
-using Fingerprint = std::map<std::string, std::string>;
-
-/// The events of the effective history that equal runs share, without what tells when and in which process they
-/// happened, and without the interruption itself.
-std::string shared_events(const fs::path& run_dir) {
-  std::string bytes;
-  EventHistory history(run_dir / "events");
-  for (Event event; history.next(event);) {
-    const bool interruption = event.has_input_recorded() || event.checkpoint_taken().from() == "interrupt";
-    if (interruption || event_info(event.body_case()).environmental) {
-      continue;
-    }
-    event.clear_seq();
-    event.clear_elapsed_us();
-    if (event.has_command_applied()) {
-      event.mutable_command_applied()->clear_cause_seq();
-    }
-    bytes += event.SerializeAsString();
-  }
-  return bytes;
-}
-
 /// Everything that two equal runs have in common at their end, item by item.
 Fingerprint fingerprint(const RunResult& result) {
   const fs::path run_dir = result.run_dir;
-  const auto data = read_checkpoint(run_dir / "checkpoints" / "final.ckpt");
-  Fingerprint items;
-  for (int i = 0; i < data.header.tensors_size(); ++i) {
-    const auto& buffer = data.tensors[static_cast<size_t>(i)];
-    items[data.header.tensors(i).name()] = std::string(reinterpret_cast<const char*>(buffer.data()), buffer.size());
-  }
-  v1::TrainingState state = *data.training_state;
-  state.mutable_loop()->mutable_pending()->clear_cause_seq();  // A seq depends on environmental events.
-  items["training_state"] = state.SerializeAsString();
-  for (const auto& state : data.callback_states) {
-    items["callback " + state.state_key()] = state.state().SerializeAsString();
-  }
+  Fingerprint items = checkpoint_items(run_dir / "checkpoints" / "final.ckpt");
   items["run_state"] = result.state.deterministic_bytes();
   items["events"] = shared_events(run_dir);
   items["metrics.csv"] = read_file(run_dir / "metrics.csv");
   return items;
-}
-
-/// Names of the items that differ.
-std::set<std::string> differences(const Fingerprint& a, const Fingerprint& b) {
-  std::set<std::string> names;
-  for (const auto& [name, bytes] : a) {
-    if (!b.contains(name) || b.at(name) != bytes) {
-      names.insert(name);
-    }
-  }
-  for (const auto& [name, bytes] : b) {
-    if (!a.contains(name)) {
-      names.insert(name);
-    }
-  }
-  return names;
 }
 
 const Fingerprint& unbroken() {

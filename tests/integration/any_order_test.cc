@@ -1,0 +1,141 @@
+// The order in which callbacks are added changes nothing: every permutation of six of them, of every kind, gives the
+// same weights, the same events, the same checkpoints and the same files.
+#include <doctest/doctest.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+
+#include "actors/trainer.h"
+#include "callbacks/csv_logger.h"
+#include "callbacks/early_stopping.h"
+#include "callbacks/learning_rate_monitor.h"
+#include "callbacks/model_checkpoint.h"
+#include "tests/support/files.h"
+#include "tests/support/run_fingerprint.h"
+#include "tests/support/tiny_fit.h"
+
+using namespace troupe;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// Commands that meet those of others in one round, and an event for whoever takes it.
+struct Stages {
+  void on(const TrainBatchEnded& /*event*/, Control& control) {
+    const uint64_t step = control.run().global_step();
+    if (step % 4 == 2) {
+      control.set_learning_rate(0.1 / static_cast<double>(step));
+      control.log("stage", static_cast<double>(step));
+      control.emit(make_user_event("stage", {{"step", static_cast<int64_t>(step)}}));
+      v1::SaveCheckpoint save;
+      save.set_path("checkpoints/stage-" + std::to_string(step) + ".ckpt");
+      control.save_checkpoint(save);
+    }
+    if (step == 3) {
+      control.stop("enough");
+    }
+    if (step == 5) {
+      control.set_accumulation(2);
+      control.withdraw_stop();
+    }
+  }
+};
+
+/// An observer whose state depends on what others did.
+struct StageCounter {
+  int64_t stages = 0;
+  double learning_rates = 0;
+
+  void on(const UserEvent& event, const RunState& run) {
+    stages += std::get<int64_t>(event_values(event).at("step"));
+    learning_rates += run.learning_rates().empty() ? 0 : run.learning_rates()[0].value();
+  }
+  StateDict state_dict() const {
+    StateDict state;
+    state.set("stages", stages);
+    state.set("learning_rates", learning_rates);
+    return state;
+  }
+  void load_state_dict(const StateDict& state) {
+    stages = state.get_int("stages");
+    learning_rates = state.get_double("learning_rates");
+  }
+};
+
+constexpr int kCallbacks = 6;
+using Order = std::array<int, kCallbacks>;
+
+void add(Trainer& trainer, int which) {
+  switch (which) {
+    case 0:
+      trainer.add(ModelCheckpoint({.monitor = "val_loss", .save_top_k = 2, .save_last = true}));
+      break;
+    case 1:
+      trainer.add(EarlyStopping({.monitor = "val_loss", .min_delta = 1.0, .patience = 1}));
+      break;
+    case 2:
+      trainer.add(LearningRateMonitor());
+      break;
+    case 3:
+      trainer.add(CSVLogger());
+      break;
+    case 4:
+      trainer.add(Stages(), "stages");
+      break;
+    default:
+      trainer.add(StageCounter(), "stage counter");
+      break;
+  }
+}
+
+Fingerprint train(const fs::path& run_dir, const Order& order) {
+  torch::manual_seed(1);
+  TinyModule module;
+  TinyData data;
+  auto options = tiny_options(run_dir);
+  options.max_epochs = 4;
+  options.min_steps = 8;
+  options.enable_checkpointing = true;
+  options.log_every_n_steps = 1;
+  Trainer trainer(options);
+  for (const int which : order) {
+    add(trainer, which);
+  }
+  const RunResult result = trainer.fit(module, data);
+  Fingerprint items;
+  const auto weights = weights_of(module);
+  items["weights"].assign(reinterpret_cast<const char*>(weights.data()), weights.size() * sizeof(float));
+  items["run_state"] = result.state.deterministic_bytes();
+  items["events"] = shared_events(run_dir);
+  items["metrics.csv"] = read_file(run_dir / "metrics.csv");
+  for (const auto& entry : fs::directory_iterator(run_dir / "checkpoints")) {
+    for (auto& [name, bytes] : checkpoint_items(entry.path())) {
+      items[entry.path().filename().string() + ": " + name] = std::move(bytes);
+    }
+  }
+  return items;
+}
+
+}  // namespace
+
+TEST_CASE("every order of six callbacks gives the same weights, events, checkpoints and files") {
+  const TemporaryFolder folder;
+  Order order{};
+  std::iota(order.begin(), order.end(), 0);
+  const Fingerprint first = train(folder.path() / "first", order);
+  // The callbacks did what makes orders matter.
+  CHECK(events_of<CheckpointTaken>(folder.path() / "first").size() >= 4);
+  CHECK(events_of<UserEvent>(folder.path() / "first").size() == 2);
+  CHECK(history_of(folder.path() / "first").back().run_ended().reason().find("EarlyStopping") != std::string::npos);
+  int orders = 1;
+  while (std::next_permutation(order.begin(), order.end())) {
+    const fs::path run_dir = folder.path() / "other";
+    const auto differing = differences(first, train(run_dir, order));
+    fs::remove_all(run_dir);
+    ++orders;
+    REQUIRE(differing == std::set<std::string>());
+  }
+  CHECK(orders == 720);
+}

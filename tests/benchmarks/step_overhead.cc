@@ -5,7 +5,7 @@
 //
 // Linear(32, 32), batch 8, mean squared error, SGD with momentum, one intra-op thread. Under the Trainer the event log
 // is written and the loss logged at every step. A row counts only if its log verifies and holds every batch, and every
-// observer has seen every step.
+// callback but the one that sleeps has seen every step.
 #include <torch/torch.h>
 
 #include <algorithm>
@@ -15,6 +15,7 @@
 #include <functional>
 #include <iostream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "actors/trainer.h"
@@ -34,7 +35,6 @@ using namespace troupe;
 using Clock = std::chrono::steady_clock;
 
 constexpr int64_t kEpochs = 10;
-constexpr int kObservers = 10;
 
 double us_between(Clock::time_point from, Clock::time_point to) {
   return std::chrono::duration<double, std::micro>(to - from).count();
@@ -78,9 +78,22 @@ class OneBatch : public DataModule {
   int64_t batches_;
 };
 
-struct StepCounter {
+struct Observer {
   int64_t steps = 0;
   void on(const TrainBatchEnded& /*event*/) { ++steps; }
+};
+struct Controller {
+  int64_t steps = 0;
+  void on(const TrainBatchEnded& /*event*/, Control& /*control*/) { ++steps; }
+};
+/// Sleeps for a second over every batch, in the threads that observers share and with a lane of 100 events.
+struct Sleeper {
+  static constexpr CallbackPolicy kPolicy{.lane = LanePolicy::kDropOldest, .lane_events_max = 100};
+  int64_t steps = 0;
+  void on(const TrainBatchEnded& /*event*/) {
+    ++steps;
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+  }
 };
 
 struct Timing {
@@ -120,7 +133,9 @@ std::string check_log(const fs::path& run_dir, int64_t steps) {
                           : "the log holds " + std::to_string(batches) + " of " + std::to_string(steps) + " batches";
 }
 
-using AddCallbacks = std::function<std::vector<CallbackHandle<StepCounter>>(Trainer&)>;
+/// Why a row does not count; empty when it does. After the run.
+using Check = std::function<std::string(int64_t steps)>;
+using AddCallbacks = std::function<Check(Trainer&)>;
 
 Timing run_trainer(int64_t steps, bool checkpoints, const AddCallbacks& add_callbacks) {
   const TemporaryFolder folder;
@@ -130,8 +145,9 @@ Timing run_trainer(int64_t steps, bool checkpoints, const AddCallbacks& add_call
   options.enable_model_summary = false;
   options.enable_checkpointing = checkpoints;
   options.run_dir = (folder.path() / "run").string();
+  options.drain_deadline_s = 2;
   Trainer trainer(options);
-  const auto counters = add_callbacks(trainer);
+  const Check check = add_callbacks(trainer);
   LinearModule module;
   OneBatch data(steps / kEpochs);
   trainer.fit(module, data);
@@ -140,37 +156,50 @@ Timing run_trainer(int64_t steps, bool checkpoints, const AddCallbacks& add_call
                 us_between(module.ended, returned) / 1000,
                 {}};
   timing.invalid = check_log(options.run_dir, steps);
-  for (const auto& counter : counters) {
-    if (counter.get().steps != steps) {
-      timing.invalid =
-          "an observer saw " + std::to_string(counter.get().steps) + " of " + std::to_string(steps) + " steps";
-    }
+  if (timing.invalid.empty()) {
+    timing.invalid = check(steps);
   }
   return timing;
 }
 
-std::vector<CallbackHandle<StepCounter>> add_observers(Trainer& trainer, int number) {
-  std::vector<CallbackHandle<StepCounter>> handles;
-  for (int i = 0; i < number; ++i) {
-    handles.push_back(trainer.add(StepCounter{}, "counter " + std::to_string(i)));
-  }
-  return handles;
+/// `number` callbacks of one class, each of which must see every step.
+template <class T>
+AddCallbacks add_some(int number) {
+  return [number](Trainer& trainer) -> Check {
+    std::vector<CallbackHandle<T>> handles;
+    for (int i = 0; i < number; ++i) {
+      handles.push_back(trainer.add(T{}, "callback " + std::to_string(i)));
+    }
+    return [handles](int64_t steps) -> std::string {
+      for (const auto& handle : handles) {
+        if (handle.get().steps != steps) {
+          return "a callback saw " + std::to_string(handle.get().steps) + " of " + std::to_string(steps) + " steps";
+        }
+      }
+      return {};
+    };
+  };
 }
 
-std::vector<CallbackHandle<StepCounter>> add_usual_set(Trainer& trainer) {
+Check add_usual_set(Trainer& trainer) {
   trainer.add(ModelCheckpoint({.monitor = "loss"}));
   trainer.add(EarlyStopping({.monitor = "loss", .patience = 1000}));
   trainer.add(LearningRateMonitor());
   trainer.add(CSVLogger());
-  return {};
+  return [](int64_t /*steps*/) { return std::string(); };
+}
+
+Check add_sleeper(Trainer& trainer) {
+  const auto sleeper = trainer.add(Sleeper());
+  return [sleeper](int64_t /*steps*/) { return sleeper.get().steps > 0 ? "" : "the observer saw nothing"; };
 }
 
 struct Row {
   const char* name;
   std::function<Timing()> run;
-  std::vector<double> us_per_step;
-  std::vector<double> drain_ms;
-  std::string invalid;
+  std::vector<double> us_per_step = {};
+  std::vector<double> drain_ms = {};
+  std::string invalid = {};
 };
 
 double median(std::vector<double> values) {
@@ -181,10 +210,10 @@ double median(std::vector<double> values) {
 int print(const std::vector<Row>& rows) {
   int status = 0;
   const double bare = median(rows.front().us_per_step);
-  std::printf("%-34s %10s %10s %8s %10s\n", "", "us/step", "added us", "ratio", "drain ms");
+  std::printf("%-36s %10s %10s %8s %10s\n", "", "us/step", "added us", "ratio", "drain ms");
   for (const auto& row : rows) {
     const double us = median(row.us_per_step);
-    std::printf("%-34s %10.2f %10.2f %8.3f %10.1f", row.name, us, us - bare, us / bare, median(row.drain_ms));
+    std::printf("%-36s %10.2f %10.2f %8.3f %10.1f", row.name, us, us - bare, us / bare, median(row.drain_ms));
     std::printf("%s%s\n", row.invalid.empty() ? "" : "  NOT VALID: ", row.invalid.c_str());
     status = row.invalid.empty() ? status : 1;
   }
@@ -198,19 +227,19 @@ int main(int argc, char** argv) {
   const int64_t steps = std::max<int64_t>(1, wanted / kEpochs) * kEpochs;
   const int repetitions = argc > 2 ? std::max(1, std::atoi(argv[2])) : 7;
   at::set_num_threads(1);
+  const auto with = [steps](const AddCallbacks& add_callbacks, bool checkpoints = false) {
+    return [=] { return run_trainer(steps, checkpoints, add_callbacks); };
+  };
   std::vector<Row> rows = {
-      {"bare LibTorch loop", [&] { return run_bare(steps); }, {}, {}, {}},
-      {"Trainer, log on, no callback",
-       [&] { return run_trainer(steps, false, [](Trainer& t) { return add_observers(t, 0); }); },
-       {},
-       {},
-       {}},
-      {"Trainer, 10 batch-end observers",
-       [&] { return run_trainer(steps, false, [](Trainer& t) { return add_observers(t, kObservers); }); },
-       {},
-       {},
-       {}},
-      {"Trainer, the usual set", [&] { return run_trainer(steps, true, add_usual_set); }, {}, {}, {}},
+      {"bare LibTorch loop", [&] { return run_bare(steps); }},
+      {"Trainer, log on, no callback", with(add_some<Observer>(0))},
+      {"1 batch-end observer", with(add_some<Observer>(1))},
+      {"10 batch-end observers", with(add_some<Observer>(10))},
+      {"50 batch-end observers", with(add_some<Observer>(50))},
+      {"an observer that sleeps 1 s a batch", with(add_sleeper)},
+      {"the usual set", with(add_usual_set, true)},
+      {"1 controller at every batch", with(add_some<Controller>(1))},
+      {"5 controllers at every batch", with(add_some<Controller>(5))},
   };
   run_bare(steps / 4);  // Warm up.
   for (int repetition = 0; repetition < repetitions; ++repetition) {

@@ -216,6 +216,31 @@ TEST_CASE("a vote waits for min_steps, and can be withdrawn until then") {
   }
 }
 
+TEST_CASE("a run ends at the first batch after max_time, and what the clock decided is in the log before the vote") {
+  const TemporaryFolder folder;
+  auto options = tiny_options(folder.path() / "run");
+  options.max_epochs = -1;
+  options.max_time = "00:00:00:01";
+  TinyModule module;
+  TinyData data;
+  Trainer trainer(options);
+  const CapturedStderr quiet;
+  const auto result = trainer.fit(module, data);
+  CHECK(result.stopped_by == "Timer");
+  CHECK(result.stop_reason == "time limit of 00:00:00:01 reached");
+  std::vector<std::string> story;
+  for (const auto& event : history_of(folder.path() / "run")) {
+    if (event.has_input_recorded()) {
+      CHECK(event.input_recorded().clock().state_key() == "Timer");
+      CHECK(event.elapsed_us() >= 1'000'000);
+      story.emplace_back("clock");
+    } else if (event.has_command_applied() && event.command_applied().command().has_stop()) {
+      story.emplace_back("vote");
+    }
+  }
+  CHECK(story == std::vector<std::string>{"clock", "vote"});
+}
+
 TEST_CASE("wrong use is refused before anything is written") {
   const TemporaryFolder folder;
   Trainer trainer(tiny_options(folder.path() / "run"));

@@ -134,7 +134,7 @@ class TypedCallback final : public Callback {
         return false;
       }
       if constexpr (Observes<T, Message>) {
-        message.ParseFromString(event.payload());
+        parse_user_event(event, message, info().state_key);
         call_observer(*slot_->callback, message, observation);
       }
       return true;
@@ -158,7 +158,7 @@ class TypedCallback final : public Callback {
   void decide_on(Message& message, const UserEvent& event, Power& power) {
     constexpr bool kTakes = std::same_as<Power, Control> ? Controls<T, Message> : Lives<T, Message>;
     if constexpr (kTakes) {
-      message.ParseFromString(event.payload());
+      parse_user_event(event, message, info().state_key);
       slot_->callback->on(std::as_const(message), power);
     }
   }

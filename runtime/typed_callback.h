@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-#include "runtime/callback_hooks.h"
+#include "runtime/callback_inspection.h"
 
 namespace troupe {
 
@@ -232,6 +232,7 @@ std::unique_ptr<Callback> make_callback(std::shared_ptr<CallbackSlot<T>> slot, s
 template <class T>
 std::unique_ptr<Callback> make_callback(std::shared_ptr<T> callback, std::string name = {},
                                         const CallbackPolicy& policy = callback_detail::class_policy<T>()) {
+  callback_detail::check_restarts<T>();
   return make_callback(std::make_shared<CallbackSlot<T>>(CallbackSlot<T>{std::move(callback)}), std::move(name),
                        policy);
 }

@@ -63,9 +63,7 @@ class Trainer {
   template <class T>
   CallbackHandle<T> add(T callback, std::string name = {},
                         const CallbackPolicy& policy = callback_detail::class_policy<T>()) {
-    static_assert(std::copy_constructible<T> || callback_detail::class_policy<T>().max_restarts.value_or(0) == 0,
-                  "this callback's kPolicy asks for restarts, but the class cannot be copied: add it with a factory, "
-                  "trainer.add_with<T>([] { return std::make_shared<T>(...); }), or set max_restarts to 0");
+    callback_detail::check_restarts<T>();
     return add_slot(std::make_shared<T>(std::move(callback)), std::move(name), policy, CallbackFactory<T>());
   }
   /// The same for a callback that `factory` makes, now and at every restart.

@@ -6,7 +6,7 @@
 #include <concepts>
 #include <cstdlib>
 
-#include "runtime/callback_hooks.h"
+#include "runtime/callback_inspection.h"
 #include "runtime/error.h"
 
 namespace troupe {

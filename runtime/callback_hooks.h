@@ -4,12 +4,13 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "runtime/callback.h"
 
-/// What the compiler finds out about a callback's class: which overloads of on() it has, and whether they are legal.
-/// What is not legal does not compile, and the message says what to write.
+/// What a callback's class may have, as the compiler sees it: the forms of on() and the optional members.
 namespace troupe::callback_detail {
 
 template <class T, class E>
@@ -35,32 +36,11 @@ concept Lives = requires(T& callback, const E& event, Live& live) {
 template <class T, class E>
 concept Observes = ObservesPlain<T, E> || ObservesWithRun<T, E> || ObservesOutputs<T, E>;
 
-/// Becomes whatever a parameter asks for.
-struct Anything {
-  template <class U>
-  operator U&() const;  // NOLINT(google-explicit-constructor)
-  template <class U>
-  operator U&&() const;  // NOLINT(google-explicit-constructor)
-};
-
 template <class T, class E>
 constexpr int forms() {
   return int{ObservesPlain<T, E>} + int{ObservesWithRun<T, E>} + int{ObservesOutputs<T, E>} + int{Controls<T, E>} +
          int{Lives<T, E>};
 }
-
-/// A second parameter that is none of the four.
-template <class T, class E>
-concept WrongSecond = forms<T, E>()
-== 0 && requires(T& callback, const E& event) {
-  callback.on(event, Anything());
-};
-/// An event that the hook could change.
-template <class T, class E>
-concept WrongConst = forms<T, E>()
-== 0 && requires(T& callback, E& event) {
-  callback.on(event);
-};
 
 template <class T>
 constexpr int hooks() {
@@ -72,10 +52,15 @@ constexpr int hooks() {
 }
 
 template <class T>
-concept HasState = requires(const T& callback, T& mutable_callback, const StateDict& state) {
+concept HasStateDict = requires(const T& callback) {
   { callback.state_dict() } -> std::convertible_to<StateDict>;
-  mutable_callback.load_state_dict(state);
 };
+template <class T>
+concept HasLoadStateDict = requires(T& callback, const StateDict& state) {
+  callback.load_state_dict(state);
+};
+template <class T>
+concept HasState = HasStateDict<T> && HasLoadStateDict<T>;
 
 template <class T>
 concept HasRunDirectory = requires(T& callback, const std::filesystem::path& path) {
@@ -100,6 +85,7 @@ concept HasOutbox = requires(T& callback, std::shared_ptr<Outbox> outbox) {
 template <class T>
 concept HasPolicy = requires {
   { T::kPolicy } -> std::convertible_to<CallbackPolicy>;
+  typename std::bool_constant<(CallbackPolicy(T::kPolicy), true)>;
 };
 
 template <class T>
@@ -143,91 +129,5 @@ TROUPE_NOT_ASKABLE(RunEnded)
 template <class E>
 inline constexpr bool kHasOutputs = std::same_as<E, TrainBatchEnded> || std::same_as<E, ValidationBatchEnded> ||
                                     std::same_as<E, TestBatchEnded> || std::same_as<E, PredictBatchEnded>;
-
-template <class T, class E>
-constexpr void check_hook() {
-  static_assert(!WrongConst<T, E>, "a hook takes its event by reference to const: write void on(const E&)");
-  static_assert(!WrongSecond<T, E>,
-                "the second parameter of on() is none, const troupe::RunState&, const troupe::StepOutputs&, "
-                "troupe::Control& or troupe::Live&");
-  static_assert(kAskable<E> || !(Controls<T, E> || Lives<T, E>),
-                "no controller is asked about this event: take it as an observer, on(const E&) or on(const E&, const "
-                "RunState&)");
-  static_assert(kHasOutputs<E> || !ObservesOutputs<T, E>,
-                "no tensors travel beside this event: StepOutputs come with TrainBatchEnded, ValidationBatchEnded, "
-                "TestBatchEnded and PredictBatchEnded");
-  static_assert(forms<T, E>() <= 1,
-                "this callback has two forms of on() for one event: keep one of on(const E&), on(const E&, const "
-                "RunState&), on(const E&, const StepOutputs&), on(const E&, Control&) and on(const E&, Live&)");
-}
-
-template <class T>
-constexpr void check_class() {
-  static_assert(hooks<T>() > 0 || HasUserEvents<T>,
-                "this callback has no legal hook: write void on(const E&), void on(const E&, const RunState&) or "
-                "void on(const E&, Control&), public, with an event such as troupe::ValidationEnded for E");
-  static_assert(!Controls<T, Event> && !Lives<T, Event> && !ObservesOutputs<T, Event>,
-                "on(const Event&, Control&) is not allowed: a controller names the events it decides on");
-}
-
-template <class T, class E>
-void find_hook(CallbackInfo& info) {
-  check_hook<T, E>();
-  info.observes.set(EventTraits<E>::kType, Observes<T, E>);
-  info.run_state.set(EventTraits<E>::kType, ObservesWithRun<T, E>);
-  info.outputs.set(EventTraits<E>::kType, ObservesOutputs<T, E>);
-  info.controls.set(EventTraits<E>::kType, Controls<T, E>);
-  info.lives.set(EventTraits<E>::kType, Lives<T, E>);
-}
-
-template <class T, class M>
-void find_user_hook(CallbackInfo& info) {
-  check_hook<T, M>();
-  static_assert(std::derived_from<M, google::protobuf::Message>, "UserEvents lists protobuf messages");
-  static_assert(forms<T, M>() == 1, "UserEvents lists a message that no on() takes: write void on(const M&)");
-  constexpr EventType kType = Event::kUserEvent;
-  info.observes.set(kType, info.observes[kType] || Observes<T, M>);
-  info.run_state.set(kType, info.run_state[kType] || ObservesWithRun<T, M>);
-  info.controls.set(kType, info.controls[kType] || Controls<T, M>);
-  info.lives.set(kType, info.lives[kType] || Lives<T, M>);
-  info.user_events.push_back(M::descriptor()->full_name());
-}
-
-template <class T, class... M>
-void find_user_hooks(CallbackInfo& info, UserEventTypes<M...> /*types*/) {
-  (find_user_hook<T, M>(info), ...);
-}
-
-/// Adds what on(const Event&) takes: every recorded event that has no hook of its own.
-void add_every_recorded_event(CallbackInfo& info, bool with_run_state);
-/// Fills in the policy's defaults. Throws ConfigError for one that the callback cannot have.
-void resolve_policy(CallbackInfo& info, bool renewable);
-
-template <class T>
-CallbackInfo inspect(const T& callback, std::string name, const CallbackPolicy& policy, bool renewable) {
-  check_class<T>();
-  CallbackInfo info;
-  info.type = readable_type_name(typeid(T));
-  info.state_key = name.empty() ? info.type : std::move(name);
-  if constexpr (HasStateKey<T>) {
-    info.state_key = callback.state_key();
-  }
-  info.stateful = HasState<T>;
-  info.policy = policy;
-#define TROUPE_FIND_HOOK(Message, field) find_hook<T, Message>(info);
-  TROUPE_EVENTS(TROUPE_FIND_HOOK)
-#undef TROUPE_FIND_HOOK
-  if constexpr (HasUserEvents<T>) {
-    find_user_hooks<T>(info, typename T::UserEvents());
-  }
-  if constexpr (HasAskWhen<T>) {
-    info.ask_when = callback.ask_when();
-  }
-  if constexpr (ObservesPlain<T, Event> || ObservesWithRun<T, Event>) {
-    add_every_recorded_event(info, ObservesWithRun<T, Event>);
-  }
-  resolve_policy(info, renewable);
-  return info;
-}
 
 }  // namespace troupe::callback_detail

@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-#include "runtime/callback_hooks.h"
+#include "runtime/callback_inspection.h"
 
 namespace troupe {
 
@@ -134,7 +134,7 @@ class TypedCallback final : public Callback {
         return false;
       }
       if constexpr (Observes<T, Message>) {
-        message.ParseFromString(event.payload());
+        parse_user_event(event, message, info().state_key);
         call_observer(*slot_->callback, message, observation);
       }
       return true;
@@ -158,7 +158,7 @@ class TypedCallback final : public Callback {
   void decide_on(Message& message, const UserEvent& event, Power& power) {
     constexpr bool kTakes = std::same_as<Power, Control> ? Controls<T, Message> : Lives<T, Message>;
     if constexpr (kTakes) {
-      message.ParseFromString(event.payload());
+      parse_user_event(event, message, info().state_key);
       slot_->callback->on(std::as_const(message), power);
     }
   }
@@ -232,6 +232,7 @@ std::unique_ptr<Callback> make_callback(std::shared_ptr<CallbackSlot<T>> slot, s
 template <class T>
 std::unique_ptr<Callback> make_callback(std::shared_ptr<T> callback, std::string name = {},
                                         const CallbackPolicy& policy = callback_detail::class_policy<T>()) {
+  callback_detail::check_restarts<T>();
   return make_callback(std::make_shared<CallbackSlot<T>>(CallbackSlot<T>{std::move(callback)}), std::move(name),
                        policy);
 }

@@ -56,4 +56,12 @@ EventValues event_values(const v1::UserEvent& event) {
   return values;
 }
 
+void parse_user_event(const v1::UserEvent& event, google::protobuf::Message& message, std::string_view callback) {
+  if (!message.ParseFromString(event.payload())) {
+    throw CorruptionError("callback " + std::string(callback) + ": the payload of a UserEvent of type '" +
+                          event.type() + "' (" + std::to_string(event.payload().size()) +
+                          " bytes) is not a message of that type");
+  }
+}
+
 }  // namespace troupe

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <variant>
 
 #include "runtime/event.h"
@@ -21,6 +22,9 @@ v1::UserEvent make_user_event(const google::protobuf::Message& message);
 v1::UserEvent make_user_event(std::string type, const EventValues& values);
 /// The values of an event that has no message.
 EventValues event_values(const v1::UserEvent& event);
+/// Reads the message of an event of that type for the callback with this state key. Throws CorruptionError when the
+/// payload is no such message: a log of another schema, or a damaged one.
+void parse_user_event(const v1::UserEvent& event, google::protobuf::Message& message, std::string_view callback);
 
 /// The protobuf messages that a class takes as events: `using UserEvents = troupe::UserEventTypes<my::Trade>;` makes
 /// `on(const my::Trade&)` a hook like any other.

@@ -21,8 +21,10 @@ void find_hook(CallbackInfo& info) {
 template <class T, class M>
 void find_user_hook(CallbackInfo& info) {
   constexpr EventType kType = Event::kUserEvent;
-  info.observes.set(kType, info.observes[kType] || Observes<T, M>);
-  info.run_state.set(kType, info.run_state[kType] || ObservesWithRun<T, M>);
+  for (const EventType carrier : {kType, Event::kCallbackEmitted}) {
+    info.observes.set(carrier, info.observes[carrier] || Observes<T, M>);
+    info.run_state.set(carrier, info.run_state[carrier] || ObservesWithRun<T, M>);
+  }
   info.controls.set(kType, info.controls[kType] || Controls<T, M>);
   info.lives.set(kType, info.lives[kType] || Lives<T, M>);
   info.user_events.push_back(M::descriptor()->full_name());

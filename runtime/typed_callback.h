@@ -104,6 +104,11 @@ class TypedCallback final : public Callback {
         return;
       }
     }
+    if constexpr (std::same_as<E, CallbackEmitted> && HasUserEvents<T>) {
+      if (observe_message(body.event(), observation, typename T::UserEvents())) {
+        return;
+      }
+    }
     if constexpr (Observes<T, E>) {
       call_observer(callback, body, observation);
     } else if constexpr (Controls<T, E> || Lives<T, E>) {

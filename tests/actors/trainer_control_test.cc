@@ -1,5 +1,6 @@
 // Control through the whole system: what Live hooks, step outputs, operators and events of users do to a real run.
 #include <doctest/doctest.h>
+#include <google/protobuf/wrappers.pb.h>
 #include <torch/torch.h>
 
 #include <atomic>
@@ -8,6 +9,7 @@
 #include "actors/trainer.h"
 #include "runtime/error.h"
 #include "runtime/live.h"
+#include "runtime/user_event.h"
 #include "tests/support/captured_stderr.h"
 #include "tests/support/tiny_fit.h"
 
@@ -59,6 +61,23 @@ struct LossKeeper {
     samples += outputs.batch.data.size(0);
     CHECK_FALSE(outputs.loss.requires_grad());
   }
+};
+
+/// Emits a message of its own type at each epoch's end.
+struct Announcer {
+  std::shared_ptr<Outbox> outbox;
+  void set_outbox(std::shared_ptr<Outbox> given) { outbox = std::move(given); }
+  void on(const TrainEpochEnded& /*event*/, const RunState& run) {
+    google::protobuf::UInt64Value steps;
+    steps.set_value(run.global_step());
+    outbox->emit(make_user_event(steps));
+  }
+};
+
+struct Listener {
+  using UserEvents = UserEventTypes<google::protobuf::UInt64Value>;
+  std::vector<uint64_t> heard;
+  void on(const google::protobuf::UInt64Value& steps) { heard.push_back(steps.value()); }
 };
 
 v1::Command pause_command() {
@@ -200,4 +219,16 @@ TEST_CASE("a paused run waits for the operator and ends as one that was never pa
   operators.join();
   CHECK(steps_at_pause == 3);
   CHECK(weights_of(module) == without);
+}
+
+TEST_CASE("an event of an observer's own reaches the log and the callbacks that take its type") {
+  const TemporaryFolder folder;
+  TinyModule module;
+  TinyData data;
+  Trainer trainer(tiny_options(folder.path() / "run"));
+  trainer.add(Announcer());
+  const auto listener = trainer.add(Listener());
+  trainer.fit(module, data);
+  CHECK(events_of<CallbackEmitted>(folder.path() / "run").size() == 2);
+  CHECK(listener.get().heard == std::vector<uint64_t>{4, 8});
 }

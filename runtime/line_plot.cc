@@ -149,16 +149,20 @@ class Drawing {
             "\" fill=\"" + std::string(colour) + "\"/>\n";
   }
 
-  /// A dot, a line down to the x axis, and the text on the side where there is more room.
+  /// A dot, a line down to the x axis, and the text at the right, but at the left near the right end.
   void draw_mark(const PlotMark& mark) {
     constexpr std::string_view kColour = "#B00020";
-    const bool right_half = x_.fraction(mark.x) > 0.5;
+    const bool near_end = x_.fraction(mark.x) > 0.75;
     const double x = left_of(mark.x);
     const double y = top_of(mark.y);
     draw_segment(x, y, x, bottom_, kColour, " stroke-dasharray=\"4 3\"");
     draw_dot(mark.x, mark.y, 4, kColour);
-    draw_text(x + (right_half ? -9 : 9), std::max(y - 7, kTop + kTextSize), mark.label, right_half ? "end" : "start",
-              " fill=\"" + std::string(kColour) + "\" stroke=\"white\" stroke-width=\"3\" paint-order=\"stroke\"");
+    const double text_x = x + (near_end ? -9 : 9);
+    const double text_y = std::max(y - 7, kTop + kTextSize);
+    const std::string_view anchor = near_end ? "end" : "start";
+    draw_text(text_x, text_y, mark.label, anchor,
+              " stroke=\"white\" stroke-width=\"4\" aria-hidden=\"true\"");  // A halo.
+    draw_text(text_x, text_y, mark.label, anchor, " fill=\"" + std::string(kColour) + "\"");
   }
 
   const LinePlot& plot_;

@@ -55,7 +55,8 @@ TEST_CASE("a mark is a dot at its point with its text, and both axes have room f
   const std::string svg = to_svg(plot);
   CHECK(svg.find("<circle cx=\"150.00\" cy=\"212.00\" r=\"4\"") != std::string::npos);
   CHECK(svg.find("<circle cx=\"696.00\"") != std::string::npos);
-  CHECK(svg.find(">here</text>") != std::string::npos);
+  CHECK(svg.find("text-anchor=\"start\" fill=\"#B00020\">here</text>") != std::string::npos);
+  CHECK(svg.find("text-anchor=\"end\" fill=\"#B00020\">there</text>") != std::string::npos);
   CHECK(count(svg, "<circle") == 2);
 }
 
@@ -75,7 +76,7 @@ TEST_CASE("the document is well formed whatever its texts hold") {
   plot.title = plot.x.label = plot.y.label = plot.lines[0].label = nasty;
   plot.marks = {{1, 1, nasty}};
   CHECK(xml_error(to_svg(plot)).empty());
-  CHECK(count(to_svg(plot), "&lt;/text&gt; &amp; &quot;q&quot; &lt;b") == 6);  // The title twice.
+  CHECK(count(to_svg(plot), "&lt;/text&gt; &amp; &quot;q&quot; &lt;b") == 7);  // The title and the mark twice.
 }
 
 TEST_CASE("the checker of these tests sees what is not well formed") {

@@ -33,7 +33,7 @@ TEST_CASE("an array file is byte for byte what NumPy writes") {
   std::string expected("\x93NUMPY\x01\x00\x76\x00", 10);
   expected += "{'descr': '<i4', 'fortran_order': False, 'shape': (2, 3), }";
   expected += std::string(128 - 1 - expected.size(), ' ') + "\n";
-  for (const char element : {1, 2, 3, 4, 5, 6}) {
+  for (const char element : {'\1', '\2', '\3', '\4', '\5', '\6'}) {
     expected += std::string{element, 0, 0, 0};
   }
   CHECK(written<int32_t>({1, 2, 3, 4, 5, 6}, {2, 3}) == expected);

@@ -31,7 +31,7 @@ inline std::string xml_error(std::string_view document) {
   while (!document.empty()) {
     const size_t tag = document.find('<');
     const std::string_view text = document.substr(0, tag);
-    if (const auto error = text_error(text); !error.empty()) {
+    if (std::string error = text_error(text); !error.empty()) {
       return error;
     }
     if (open.empty() && text.find_first_not_of(" \n") != std::string_view::npos) {
@@ -52,7 +52,7 @@ inline std::string xml_error(std::string_view document) {
     }
     const std::string_view inside = document.substr(tag + 1, end - tag - 1);
     document.remove_prefix(end + 1);
-    if (const auto error = text_error(inside); !error.empty()) {
+    if (std::string error = text_error(inside); !error.empty()) {
       return error;
     }
     const std::string name(inside.substr(inside.starts_with('/') ? 1 : 0, inside.find_first_of(" /", 1)));

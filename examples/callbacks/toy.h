@@ -15,8 +15,8 @@
 /// A model and data that are as small as they can be, so that the programs beside this file are about callbacks.
 namespace toy {
 
-/// Two layers, "backbone" and "head", trained by SGD with rate 0.005. Logs train_loss at every step, val_loss and val_mae
-/// at every validation.
+/// Two layers, "backbone" and "head", trained by SGD with rate 0.005. Logs train_loss at every step, val_loss and
+/// val_mae at every validation.
 class Net : public troupe::Module {
  public:
   Net();

@@ -1,26 +1,13 @@
 #include "callbacks/csv_logger.h"
 
-#include <array>
-#include <charconv>
-#include <cmath>
 #include <iostream>
 #include <utility>
 #include <vector>
 
 #include "callbacks/python_format.h"
+#include "runtime/number_text.h"
 
 namespace troupe {
-namespace {
-
-std::string number_text(double value) {
-  if (std::isnan(value)) {
-    return "nan";
-  }
-  std::array<char, 32> text{};
-  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr};
-}
-
-}  // namespace
 
 void CSVLoggerOptions::describe(OptionVisitor& visit) {
   visit("path", path, "File to write; relative to the run directory.").required();
@@ -86,7 +73,7 @@ void CSVLogger::log(const Metrics& metrics, const RunState& run) {
                                       {"step", std::to_string(run.global_step())}};
   for (const auto& metric : metrics) {
     if (metric.name() != "epoch" && metric.name() != "step") {
-      fields.emplace_back(metric.name(), number_text(metric.value()));
+      fields.emplace_back(metric.name(), shortest_text(metric.value()));
     }
   }
   table().append(fields);

@@ -54,6 +54,8 @@ class Experiment {
     config["type"] = type;
     callbacks_.push_back(std::move(config));
   }
+  /// The same with its default options, or for a class that has none.
+  void add_callback(const std::string& type) { callbacks_.push_back(nlohmann::json{{"type", type}}); }
 
   const std::string& name() const { return name_; }
   const std::string& description() const { return description_; }

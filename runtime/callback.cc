@@ -16,6 +16,10 @@ std::string readable_type_name(const std::type_info& type) {
   const std::unique_ptr<char, decltype(&std::free)> demangled(
       abi::__cxa_demangle(type.name(), nullptr, nullptr, &status), &std::free);
   std::string name = status == 0 ? demangled.get() : type.name();
+  constexpr std::string_view kUnnamed = "(anonymous namespace)::";  // A program's own classes usually lie in one.
+  for (size_t place = 0; (place = name.find(kUnnamed, place)) != std::string::npos;) {
+    name.erase(place, kUnnamed.size());
+  }
   constexpr std::string_view kOurs = "troupe::";
   if (name.starts_with(kOurs)) {
     name.erase(0, kOurs.size());

@@ -75,7 +75,7 @@ class Callback {
   CallbackInfo info_;
 };
 
-/// `Namespace::Class` of a type as people write it, without a leading "troupe::".
+/// `Namespace::Class` of a type as people write it, without a leading "troupe::" and without unnamed namespaces.
 std::string readable_type_name(const std::type_info& type);
 
 }  // namespace troupe

@@ -161,11 +161,15 @@ void rename_durably(const std::filesystem::path& from, const std::filesystem::pa
 }
 
 void write_file_atomically(const std::filesystem::path& path, std::string_view content) {
+  write_file_atomically(path, {bytes_of(content)});
+}
+
+void write_file_atomically(const std::filesystem::path& path, std::initializer_list<ByteView> parts) {
   const auto temporary = temporary_name(path);
   try {
     File file = File::open_or_create(temporary);
     file.truncate(0);
-    file.write_all({bytes_of(content)}, 0);
+    file.write_all(parts, 0);
     file.sync();
     rename_durably(temporary, path);
   } catch (...) {

@@ -60,6 +60,8 @@ void rename_durably(const std::filesystem::path& from, const std::filesystem::pa
 
 /// Replaces the file's content so that a reader, or the next start after a crash, sees the old content or the new.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
+/// The same for a content in parts, one after the other.
+void write_file_atomically(const std::filesystem::path& path, std::initializer_list<ByteView> parts);
 
 /// The whole content of a small file.
 std::string read_file(const std::filesystem::path& path);

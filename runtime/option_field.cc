@@ -1,22 +1,17 @@
 #include "runtime/option_field.h"
 
 #include <algorithm>
-#include <array>
 #include <cassert>
 #include <charconv>
 #include <cmath>
 #include <limits>
 
 #include "runtime/error.h"
+#include "runtime/number_text.h"
 #include "runtime/option_text.h"
 
 namespace troupe {
 namespace {
-
-std::string number_text(double value) {
-  std::array<char, 32> buffer;
-  return std::string(buffer.data(), std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr);
-}
 
 std::string kind_text(const OptionType& type) {
   using Kind = OptionType::Kind;
@@ -146,7 +141,7 @@ std::string OptionField::allowed() const {
   std::vector<std::string> limits;
   const auto add_limit = [&limits](const char* words, const std::optional<double>& bound) {
     if (bound) {
-      limits.push_back(words + number_text(*bound));
+      limits.push_back(words + shortest_text(*bound));
     }
   };
   const bool natural = type_.kind == OptionType::Kind::kUnsigned && !at_least_ && !greater_than_;

@@ -5,9 +5,7 @@
 //   digits fit --help                     every option
 #include <torch/torch.h>
 
-#include "callbacks/csv_logger.h"
 #include "callbacks/early_stopping.h"
-#include "callbacks/learning_rate_monitor.h"
 #include "callbacks/model_checkpoint.h"
 #include "deploy/run.h"
 #include "examples/digits/digits_data.h"
@@ -127,7 +125,7 @@ int main(int argc, char** argv) {
   experiment.add_callback("ModelCheckpoint", troupe::ModelCheckpointOptions{
                                                  .monitor = "val_acc", .mode = troupe::Mode::kMax, .save_last = true});
   experiment.add_callback("EarlyStopping", troupe::EarlyStoppingOptions{.monitor = "val_loss", .patience = 8});
-  experiment.add_callback("LearningRateMonitor", troupe::LearningRateMonitorOptions{});
-  experiment.add_callback("CSVLogger", troupe::CSVLoggerOptions{});
+  experiment.add_callback("LearningRateMonitor");
+  experiment.add_callback("CSVLogger");
   return troupe::run(argc, argv, experiment);
 }

@@ -1,6 +1,7 @@
-// What README.md quotes is what is compiled.
+// What README.md quotes is what is compiled, and what docs/callbacks.md lists is what there is.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <string>
 
@@ -23,4 +24,22 @@ TEST_CASE("README.md quotes the quickstart as it is compiled") {
   REQUIRE(end != std::string::npos);
   CHECK(readme.substr(start + begin.size(), end - start - begin.size()) ==
         read_file(kRoot / "examples/quickstart/main.cc"));
+}
+
+TEST_CASE("docs/callbacks.md lists every program of examples/callbacks, which says how it is run and is short") {
+  const std::string docs = read_file(kRoot / "docs/callbacks.md");
+  int programs = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(kRoot / "examples/callbacks")) {
+    const std::string name = entry.path().stem().string();
+    const std::string text = read_file(entry.path());
+    if (text.find("int main(") != std::string::npos) {
+      CAPTURE(name);
+      CHECK(docs.find("\n| " + name + " | ") != std::string::npos);
+      CHECK(docs.find("| `build/release/bin/" + name + "` |\n") != std::string::npos);
+      CHECK(text.find("\n//   build/release/bin/" + name + "\n") != std::string::npos);
+      CHECK(std::count(text.begin(), text.end(), '\n') < 100);
+      ++programs;
+    }
+  }
+  CHECK(programs == 10);
 }

@@ -1,0 +1,71 @@
+#include "runtime/npy_file.h"
+
+#include <string>
+
+#include "runtime/error.h"
+#include "runtime/file.h"
+
+namespace troupe {
+namespace {
+
+constexpr size_t kDimensionsMax = 32;  // NumPy's own limit, up to its version 1.
+constexpr size_t kAlignment = 64;      // Of the first element in the file.
+
+/// As Python writes a tuple: "(3, 4)", "(3,)", "()".
+std::string tuple_text(std::span<const int64_t> shape) {
+  std::string text = "(";
+  for (size_t i = 0; i < shape.size(); ++i) {
+    text += (i == 0 ? "" : ", ") + std::to_string(shape[i]);
+  }
+  return text + (shape.size() == 1 ? ",)" : ")");
+}
+
+void check_shape(const std::filesystem::path& path, std::span<const int64_t> shape, uint64_t elements) {
+  const auto refuse = [&](const std::string& why) {
+    throw ConfigError("write " + path.string() + ": an array of shape " + tuple_text(shape) + " " + why);
+  };
+  if (shape.size() > kDimensionsMax) {
+    refuse("has too many dimensions; at most " + std::to_string(kDimensionsMax) + " are allowed");
+  }
+  bool empty = false;
+  for (const int64_t size : shape) {
+    if (size < 0) {
+      refuse("has a negative size");
+    }
+    empty = empty || size == 0;
+  }
+  uint64_t product = empty ? 0 : 1;
+  for (const int64_t size : shape) {
+    if (__builtin_mul_overflow(product, static_cast<uint64_t>(size), &product)) {
+      refuse("has more elements than can be counted");
+    }
+  }
+  if (product != elements) {
+    refuse("has " + std::to_string(product) + " elements, but " + std::to_string(elements) + " were given");
+  }
+}
+
+/// Magic, version, length and the text of a Python dictionary, padded with spaces so that the elements start aligned.
+std::string header_text(std::string_view type, std::span<const int64_t> shape) {
+  constexpr std::string_view kMagicAndVersion("\x93NUMPY\x01\x00", 8);
+  std::string text =
+      "{'descr': '" + std::string(type) + "', 'fortran_order': False, 'shape': " + tuple_text(shape) + ", }";
+  const size_t before = kMagicAndVersion.size() + sizeof(uint16_t);
+  const size_t unpadded = before + text.size() + 1;
+  text.append((kAlignment - unpadded % kAlignment) % kAlignment, ' ');
+  text += '\n';
+  std::string length(sizeof(uint16_t), '\0');
+  store_integer(reinterpret_cast<std::byte*>(length.data()), static_cast<uint16_t>(text.size()));
+  return std::string(kMagicAndVersion) + length + text;
+}
+
+}  // namespace
+
+void write_npy_bytes(const std::filesystem::path& path, std::string_view type, size_t element_bytes, ByteView elements,
+                     std::span<const int64_t> shape) {
+  check_shape(path, shape, elements.size() / element_bytes);
+  const std::string header = header_text(type, shape);
+  write_file_atomically(path, {bytes_of(header), elements});
+}
+
+}  // namespace troupe

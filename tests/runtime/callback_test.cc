@@ -1,0 +1,42 @@
+#include "runtime/callback.h"
+
+#include <doctest/doctest.h>
+
+#include "runtime/callback_hooks.h"
+#include "runtime/error.h"
+
+namespace program {
+namespace {
+template <class T>
+struct Holder {};
+struct Hidden {};
+}  // namespace
+struct Visible {};
+}  // namespace program
+
+namespace troupe {
+struct OfOurs {};
+}  // namespace troupe
+
+namespace {
+struct Observer {
+  void on(const troupe::FitStarted&) {}
+};
+}  // namespace
+
+using namespace troupe;
+
+TEST_CASE("a type is named as people write it") {
+  CHECK(readable_type_name(typeid(program::Visible)) == "program::Visible");
+  CHECK(readable_type_name(typeid(OfOurs)) == "OfOurs");
+}
+
+TEST_CASE("unnamed namespaces are left out of names, also inside of them") {
+  CHECK(readable_type_name(typeid(Observer)) == "Observer");
+  CHECK(readable_type_name(typeid(program::Hidden)) == "program::Hidden");
+  CHECK(readable_type_name(typeid(program::Holder<program::Hidden>)) == "program::Holder<program::Hidden>");
+}
+
+TEST_CASE("a class in an unnamed namespace has its bare name as state key") {
+  CHECK(callback_detail::inspect(Observer(), {}, {}, true).state_key == "Observer");
+}

@@ -10,9 +10,11 @@
 
 #include "runtime/callback_policy.h"
 #include "runtime/data_module.h"
+#include "runtime/live.h"
 #include "runtime/module.h"
 #include "runtime/run_state.h"
 #include "runtime/state_dict.h"
+#include "runtime/step_outputs.h"
 #include "runtime/trainer_options.h"
 #include "runtime/typed_callback.h"
 

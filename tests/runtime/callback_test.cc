@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "runtime/callback_hooks.h"
+#include "runtime/callback_inspection.h"
 #include "runtime/error.h"
 
 namespace program {

@@ -14,6 +14,7 @@ namespace troupe::callback_detail {
 
 // Members of a name, whatever they are and however private: two of one name make it ambiguous. A final class hides
 // them.
+// NOLINTBEGIN(bugprone-macro-parentheses): a name that is declared stands in none.
 #define TROUPE_MEMBER_NAMED(Concept, name)             \
   struct Concept##Here {                               \
     int name;                                          \
@@ -24,6 +25,7 @@ namespace troupe::callback_detail {
   concept Concept = !std::is_final_v<T> && !requires { \
     &Concept##Twice<T>::name;                          \
   };
+// NOLINTEND(bugprone-macro-parentheses)
 TROUPE_MEMBER_NAMED(NamesOn, on)
 TROUPE_MEMBER_NAMED(NamesStateDict, state_dict)
 TROUPE_MEMBER_NAMED(NamesLoadStateDict, load_state_dict)

@@ -137,7 +137,9 @@ void ModelCheckpoint::on(const TrainBatchEnded&, Control& control) {
   if (!is_due_after_batch(control)) {
     return;
   }
-  last_due_us_ = control.elapsed_us();
+  if (interval_us_ > 0) {  // Otherwise equal runs would differ in what nobody reads.
+    last_due_us_ = control.elapsed_us();
+  }
   if (!applies_to(control.run())) {
     return;
   }

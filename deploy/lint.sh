@@ -21,28 +21,34 @@ stage "clang-format on ${#formatted[@]} files" clang-format-14 --dry-run --Werro
 stage "configure lint" cmake --preset lint
 stage "generate sources" cmake --build --preset lint --target troupe_proto
 
-stamps=build/lint/tidy
-mkdir -p "$stamps"
-rm -f "$stamps/left_out"
+# A source that passed is not read again until it, a header or a check changes, in another clone too: a file named by the digest of
+# all that clang-tidy reads stands for it.
+passed=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/troupe-tidy
+left_out=build/lint/left_out
+mkdir -p "$passed"
+rm -f "$left_out"
+find "$passed" -type f -mtime +30 -delete
 
-# clang-tidy on one source with its compile command. A source that passed is not read again until it, a header or a check changes.
+# clang-tidy on one source with its compile command.
 tidy_one() {
-  local file=$1 command=$2 text digest stamp extra=()
-  text=$(eval "${command% -o *} -E -C $file")
+  local file=$1 command=$2 text digest extra=()
+  text=$(eval "${command% -o *} -E -C $file" | sed "s|$PWD/||g")
   if [[ $all == 0 && $text == *torch/csrc/api/include/torch/* ]]; then
-    echo "$file" >>"$stamps/left_out"
+    echo "$file" >>"$left_out"
     return 0
   fi
-  digest=$(cat .clang-tidy - <<<"$text" | sha256sum)
-  stamp=$stamps/${file//\//_}
-  [[ -f $stamp && $(<"$stamp") == "$digest" ]] && return 0
+  digest=$(cat .clang-tidy deploy/lint.sh - <<<"$text" | sha256sum | cut --delimiter ' ' --fields 1)
+  if [[ -f $passed/$digest ]]; then
+    touch "$passed/$digest"
+    return 0
+  fi
   # Clang 14 in C++20 takes LibTorch's headers only if the type that its vectors name is complete first.
   [[ $text == */ATen/core/* ]] && extra=(--extra-arg=-include --extra-arg=ATen/core/ivalue.h)
   clang-tidy-14 -p build/lint --quiet --warnings-as-errors='*' "${extra[@]}" "$file" 2> >(grep --invert-match 'warnings generated' >&2)
-  echo "$digest" >"$stamp"
+  echo "$file" >"$passed/$digest"
 }
 export -f tidy_one
-export all stamps
+export all passed left_out
 
 # "file NUL command NUL" of each of our sources, from the lines that CMake writes.
 compile_commands() {
@@ -58,6 +64,6 @@ compile_commands() {
 tidy() { compile_commands | xargs --null --max-args 2 --max-procs "$jobs" bash -euo pipefail -c 'tidy_one "$@"' tidy_one; }
 
 stage "clang-tidy" tidy
-if [[ -f $stamps/left_out ]]; then
-  echo "left to lint.sh --all: $(wc -l <"$stamps/left_out") sources that include LibTorch's frontend" >&2
+if [[ -f $left_out ]]; then
+  echo "left to lint.sh --all: $(wc -l <"$left_out") sources that include LibTorch's frontend" >&2
 fi

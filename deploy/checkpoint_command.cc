@@ -5,31 +5,26 @@
 #include "deploy/commands.h"
 #include "deploy/event_text.h"
 #include "runtime/checkpoint_file.h"
+#include "runtime/dtype_names.h"
+#include "runtime/tensor_file.h"
 
 namespace troupe {
 namespace {
 
-std::string dtype_text(v1::DType dtype) {
-  std::string name = v1::DType_Name(dtype).substr(sizeof "DTYPE_" - 1);
-  for (char& letter : name) {
-    letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
-  }
-  return name;
-}
-
-std::string shape_text(const v1::TensorInfo& info) {
-  std::string text = "[";
-  for (const int64_t extent : info.shape()) {
-    text.append(text.size() == 1 ? "" : ", ").append(std::to_string(extent));
-  }
-  return text.append("]");
-}
-
 void print_tensor(const v1::TensorInfo& info) {
   char columns[96];
-  std::snprintf(columns, sizeof columns, "  %-9s %-22s %14llu  ", dtype_text(info.dtype()).c_str(),
-                shape_text(info).c_str(), static_cast<unsigned long long>(info.bytes()));
+  std::snprintf(columns, sizeof columns, "  %-9s %-22s %14llu  ", std::string(dtype_names(info.dtype()).name).c_str(),
+                shape_text(shape_of(info)).c_str(), static_cast<unsigned long long>(info.bytes()));
   std::cout << columns << info.name() << '\n';
+}
+
+/// The lines that say where the checkpoint is from.
+std::string origin(const v1::CheckpointHeader& header) {
+  if (!header.imported_from().empty()) {
+    return "imported from   " + header.imported_from() + "\n";
+  }
+  return "run             " + header.run_id() + ", incarnation " + std::to_string(header.incarnation()) +
+         "\ntaken at        seq " + std::to_string(header.seq()) + ", " + to_text(header.position()) + "\n";
 }
 
 int show(const std::string& file, bool json) {
@@ -45,8 +40,7 @@ int show(const std::string& file, bool json) {
   const auto& environment = header.environment();
   std::cout << "format version  " << header.format_version() << '\n'
             << "contents        " << (header.weights_only() ? "weights only" : "whole training state") << '\n'
-            << "run             " << header.run_id() << ", incarnation " << header.incarnation() << '\n'
-            << "taken at        seq " << header.seq() << ", " << to_text(header.position()) << '\n'
+            << origin(header)  //
             << "written by      troupe " << environment.troupe_version() << ", LibTorch "
             << environment.libtorch_version() << ", world size " << environment.world_size() << '\n'
             << "tensors         " << header.tensors_size() << " of " << bytes << " bytes\n";
@@ -72,11 +66,12 @@ int verify(const std::string& file) {
 }  // namespace
 
 void add_checkpoint_command(CLI::App& tool, Action& action) {
-  auto* checkpoint = tool.add_subcommand("checkpoint", "Look into checkpoint files");
+  auto* checkpoint = tool.add_subcommand("checkpoint", "Look into checkpoint files, compare and convert them");
   checkpoint->require_subcommand(1);
   checkpoint->footer(
       "Examples:\n  troupe checkpoint show runs/digits/20260131-235959-3fa9/checkpoints/last.ckpt\n"
-      "  troupe checkpoint verify runs/digits/20260131-235959-3fa9/checkpoints/last.ckpt");
+      "  troupe checkpoint verify runs/digits/20260131-235959-3fa9/checkpoints/last.ckpt\n"
+      "  troupe checkpoint export last.ckpt --format safetensors");
   auto file = std::make_shared<std::string>();
   auto json = std::make_shared<bool>(false);
 
@@ -93,6 +88,9 @@ void add_checkpoint_command(CLI::App& tool, Action& action) {
       "Checks checksums, order, coverage of every tensor, counts and digest. Exit status: 0 sound, 1 damaged.\n"
       "Example:\n  troupe checkpoint verify last.ckpt && echo sound");
   verify_command->callback([file, &action] { action = [file] { return verify(*file); }; });
+
+  add_checkpoint_diff_command(*checkpoint, action);
+  add_checkpoint_exchange_commands(*checkpoint, action);
 }
 
 }  // namespace troupe

@@ -15,6 +15,9 @@ using Action = std::function<int()>;
 void add_log_command(CLI::App& tool, Action& action);
 void add_state_command(CLI::App& tool, Action& action);
 void add_checkpoint_command(CLI::App& tool, Action& action);
+// The same for the subcommands of `troupe checkpoint` that have files of their own.
+void add_checkpoint_diff_command(CLI::App& checkpoint, Action& action);
+void add_checkpoint_exchange_commands(CLI::App& checkpoint, Action& action);
 
 /// The paths of the run directory that a user named. Throws IoError, saying what is expected there, if it holds no
 /// event log.

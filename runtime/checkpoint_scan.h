@@ -26,6 +26,9 @@ class CheckpointScan {
   /// The chunk; its data is valid until next().
   const ChunkView& chunk() const { return chunk_; }
 
+  /// Where the record's frame begins in the file.
+  uint64_t record_offset() const { return records_in_.offset(); }
+
   const v1::CheckpointHeader& header() const { return header_; }
   uint64_t records() const { return records_; }
   uint64_t tensor_bytes() const { return tensor_bytes_; }

@@ -24,9 +24,6 @@ void check_shape(const std::filesystem::path& path, std::span<const int64_t> sha
   const auto refuse = [&](const std::string& why) {
     throw ConfigError("write " + path.string() + ": an array of shape " + tuple_text(shape) + " " + why);
   };
-  if (shape.size() > kDimensionsMax) {
-    refuse("has too many dimensions; at most " + std::to_string(kDimensionsMax) + " are allowed");
-  }
   bool empty = false;
   for (const int64_t size : shape) {
     if (size < 0) {
@@ -45,8 +42,13 @@ void check_shape(const std::filesystem::path& path, std::span<const int64_t> sha
   }
 }
 
-/// Magic, version, length and the text of a Python dictionary, padded with spaces so that the elements start aligned.
-std::string header_text(std::string_view type, std::span<const int64_t> shape) {
+}  // namespace
+
+std::string npy_header(const std::string& what, std::string_view type, std::span<const int64_t> shape) {
+  if (shape.size() > kDimensionsMax) {
+    throw ConfigError("write " + what + ": an array of shape " + tuple_text(shape) +
+                      " has too many dimensions; at most " + std::to_string(kDimensionsMax) + " are allowed");
+  }
   constexpr std::string_view kMagicAndVersion("\x93NUMPY\x01\x00", 8);
   std::string text =
       "{'descr': '" + std::string(type) + "', 'fortran_order': False, 'shape': " + tuple_text(shape) + ", }";
@@ -59,12 +61,10 @@ std::string header_text(std::string_view type, std::span<const int64_t> shape) {
   return std::string(kMagicAndVersion) + length + text;
 }
 
-}  // namespace
-
 void write_npy_bytes(const std::filesystem::path& path, std::string_view type, size_t element_bytes, ByteView elements,
                      std::span<const int64_t> shape) {
+  const std::string header = npy_header(path.string(), type, shape);
   check_shape(path, shape, elements.size() / element_bytes);
-  const std::string header = header_text(type, shape);
   write_file_atomically(path, {bytes_of(header), elements});
 }
 

@@ -3,7 +3,9 @@
 #include <cstdint>
 #include <filesystem>
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "runtime/bytes.h"
 
@@ -34,7 +36,24 @@ concept NpyElement = !kNpyType<T>.empty();
 void write_npy_bytes(const std::filesystem::path& path, std::string_view type, size_t element_bytes, ByteView elements,
                      std::span<const int64_t> shape);
 
-/// The same for elements of a known type.
+/// What stands before the elements in such a file: magic, version, length and a Python dictionary, padded so that the
+/// elements start at a multiple of 64 bytes. Throws ConfigError for more than 32 dimensions; `what` is what errors
+/// name.
+std::string npy_header(const std::string& what, std::string_view type, std::span<const int64_t> shape);
+
+/// What such a header says.
+struct NpyHeader {
+  std::string type;    ///< NumPy's name: "<f4".
+  bool fortran_order;  ///< Column-major.
+  std::vector<int64_t> shape;
+  size_t bytes;  ///< Of the header: where the elements start.
+};
+
+/// Reads the header of an NPY file of version 1, 2 or 3 as NumPy writes it. Throws CorruptionError, without the name of
+/// a file, for a type that is not one of simple elements too.
+NpyHeader read_npy_header(ByteView file);
+
+/// write_npy_bytes for elements of a known type.
 template <NpyElement T>
 void write_npy(const std::filesystem::path& path, std::span<const T> elements, std::span<const int64_t> shape) {
   write_npy_bytes(path, kNpyType<T>, sizeof(T), std::as_bytes(elements), shape);

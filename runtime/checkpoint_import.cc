@@ -1,0 +1,31 @@
+#include "runtime/checkpoint_import.h"
+
+#include "runtime/error.h"
+#include "runtime/tensor_names.h"
+#include "runtime/version.h"
+#include "runtime/weights_file.h"
+
+namespace troupe {
+
+Imported import_checkpoint(const std::filesystem::path& file, const std::filesystem::path& checkpoint,
+                           Existing existing) {
+  require_free_name(checkpoint, existing);
+  const WeightsFile weights(file);
+  if (weights.is_checkpoint()) {
+    throw ConfigError("import " + file.string() + ": it is a Troupe checkpoint already");
+  }
+  Imported imported{std::string(weights.format()), weights.tensors().size(), 0};
+  CheckpointParts parts;
+  parts.header.set_weights_only(true);
+  parts.header.set_imported_from(file.filename().string());
+  parts.header.mutable_environment()->set_troupe_version(kVersion);
+  for (const auto& tensor : weights.tensors()) {
+    parts.tensors.push_back(tensor);
+    parts.tensors.back().name.insert(0, kModulePrefix);
+    imported.tensor_bytes += tensor.bytes.size();
+  }
+  write_checkpoint(checkpoint, parts, [&] { require_free_name(checkpoint, existing); });
+  return imported;
+}
+
+}  // namespace troupe

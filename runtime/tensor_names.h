@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace troupe {
+
+/// What the names of a module's parameters and buffers begin with in a checkpoint.
+inline constexpr char kModulePrefix[] = "module.";
+
+inline bool is_module_tensor(std::string_view name) {
+  return name.starts_with(kModulePrefix);
+}
+
+/// The module's own name of a tensor of which is_module_tensor is true.
+inline std::string without_module_prefix(std::string_view name) {
+  return std::string(name.substr(sizeof kModulePrefix - 1));
+}
+
+/// Whether `text` is well-formed UTF-8 (RFC 3629), the only text that protobuf and JSON take.
+bool is_utf8(std::string_view text);
+
+/// At most the first 200 bytes of a foreign `text`, with '?' for control characters and what is no UTF-8, for a message
+/// of one line.
+std::string printable(std::string_view text);
+
+}  // namespace troupe

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <span>
+
+#include "runtime/tensor_file.h"
+#include "runtime/whole_file.h"
+#include "runtime/zip_reader.h"
+
+namespace troupe {
+
+/// Writes what torch.save writes of an OrderedDict of tensors, each with a storage of its own; torch.load reads it with
+/// weights_only=True. `file` outlives the writer.
+std::unique_ptr<TensorFileWriter> make_torch_writer(WholeFile& file, std::span<const v1::TensorInfo> tensors);
+
+/// Whether these are the entries of a file that torch.save wrote.
+bool is_torch_file(std::span<const ZipEntry> entries);
+
+/// The tensors of a state_dict that torch.save wrote, or of the dict under the key 'state_dict' of such a one, as
+/// Lightning's checkpoints have it. Takes dense tensors and parameters of the types that Troupe has, from any device,
+/// with any strides and storages in common. `file_bytes` bounds the memory for those that are not contiguous. Throws
+/// CorruptionError that names `path`, for all else by name.
+FoundTensors read_torch(const std::filesystem::path& path, std::span<const ZipEntry> entries, uint64_t file_bytes);
+
+}  // namespace troupe

@@ -1,0 +1,98 @@
+#include "runtime/weights_file.h"
+
+#include <set>
+#include <string>
+
+#include "runtime/crc32c.h"
+#include "runtime/error.h"
+#include "runtime/npz_file.h"
+#include "runtime/record_format.h"
+#include "runtime/safetensors_file.h"
+#include "runtime/tensor_names.h"
+#include "runtime/torch_file.h"
+#include "runtime/zip_reader.h"
+
+namespace troupe {
+namespace {
+
+bool starts_like_records(ByteView file) {
+  return file.size() >= kFrameHeadBytes &&
+         load_integer<uint32_t>(file.data() + sizeof(uint64_t)) == mask_crc(crc32c(file.first(sizeof(uint64_t))));
+}
+
+bool starts_like_safetensors(ByteView file) {
+  return file.size() > sizeof(uint64_t) && file[sizeof(uint64_t)] == std::byte{'{'};
+}
+
+bool starts_like_zip(ByteView file) {
+  return text_of(file).starts_with("PK\3\4");
+}
+
+/// A pickle of protocol 2 of the format's magic number, which has ten bytes.
+bool starts_like_legacy_torch(ByteView file) {
+  return text_of(file).starts_with("\x80\x02\x8a\x0a");
+}
+
+}  // namespace
+
+WeightsFile::WeightsFile(const std::filesystem::path& path) : file_(path) {
+  const ByteView bytes = file_.bytes();
+  if (starts_like_records(bytes)) {
+    read_checkpoint_weights();
+  } else if (starts_like_zip(bytes)) {
+    read_zip_archive();
+  } else if (starts_like_safetensors(bytes)) {
+    format_ = "safetensors";
+    found_ = read_safetensors(path, bytes);
+  } else {
+    throw CorruptionError(path.string() + ": its first bytes are those of " +
+                          (starts_like_legacy_torch(bytes)
+                               ? "torch.save's old format, without a zip archive, which is not read: save again with "
+                                 "PyTorch 1.6 or later"
+                               : "none of: a Troupe checkpoint, safetensors, torch.save, npz"));
+  }
+  check_names();
+}
+
+void WeightsFile::read_zip_archive() {
+  const auto& path = file_.path();
+  const auto entries = read_zip(path, file_.bytes());
+  if (is_torch_file(entries)) {
+    format_ = "torch.save";
+    found_ = read_torch(path, entries, file_.bytes().size());
+  } else if (is_npz_file(entries)) {
+    format_ = "npz";
+    found_ = read_npz(path, entries, file_.bytes().size());
+  } else {
+    throw CorruptionError(path.string() +
+                          ": a zip archive with neither data.pkl, as torch.save writes it, nor NPY files "
+                          "alone, as numpy.savez does");
+  }
+}
+
+void WeightsFile::read_checkpoint_weights() {
+  format_ = "Troupe checkpoint";
+  checkpoint_ = read_checkpoint(file_.path());
+  for (int i = 0; i < checkpoint_->header.tensors_size(); ++i) {
+    const auto& info = checkpoint_->header.tensors(i);
+    if (is_module_tensor(info.name())) {
+      found_.tensors.push_back({without_module_prefix(info.name()), info.dtype(), shape_of(info),
+                                checkpoint_->tensors[static_cast<size_t>(i)].view()});
+    }
+  }
+}
+
+void WeightsFile::check_names() const {
+  std::set<std::string_view> names;
+  for (const auto& tensor : found_.tensors) {
+    if (tensor.name.empty() || !is_utf8(tensor.name)) {
+      throw CorruptionError(file_.path().string() + ": a tensor's name is " +
+                            (tensor.name.empty() ? "empty" : "no UTF-8"));
+    }
+    if (!names.insert(tensor.name).second) {
+      throw CorruptionError(file_.path().string() + ": tensor '" + printable(tensor.name) + "' is there twice");
+    }
+  }
+}
+
+}  // namespace troupe

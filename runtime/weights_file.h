@@ -1,0 +1,39 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "runtime/mapped_file.h"
+#include "runtime/tensor_file.h"
+
+namespace troupe {
+
+/// The named weights in a file of any format that Troupe reads, told apart by their first bytes: a checkpoint of
+/// Troupe, safetensors, a state_dict that torch.save wrote, or NumPy's npz. Names are those of the module's parameters
+/// and buffers, without "module.".
+class WeightsFile {
+ public:
+  /// Opens the file and checks all of it that its format lets it check. Throws IoError, and CorruptionError for what is
+  /// damaged or not allowed in it.
+  explicit WeightsFile(const std::filesystem::path& path);
+
+  /// "Troupe checkpoint", "safetensors", "torch.save" or "npz".
+  std::string_view format() const { return format_; }
+  bool is_checkpoint() const { return checkpoint_.has_value(); }
+  /// In the file's order. Valid as long as this object.
+  const std::vector<TensorView>& tensors() const { return found_.tensors; }
+
+ private:
+  void read_zip_archive();
+  void read_checkpoint_weights();
+  void check_names() const;
+
+  MappedFile file_;
+  std::string_view format_;
+  FoundTensors found_;
+  std::optional<CheckpointData> checkpoint_;
+};
+
+}  // namespace troupe

@@ -1,0 +1,123 @@
+#include "runtime/checkpoint_export.h"
+
+#include <doctest/doctest.h>
+
+#include "runtime/checkpoint_import.h"
+#include "runtime/error.h"
+#include "tests/support/checkpoint_parts.h"
+#include "tests/support/golden_weights.h"
+#include "tests/support/mutilated_file.h"
+
+using namespace troupe;
+
+namespace {
+
+struct Exchange {
+  TemporaryFolder folder;
+  std::filesystem::path checkpoint = folder.path() / "c.ckpt";
+  std::filesystem::path output = folder.path() / "out";
+  SmallCheckpoint small;
+
+  Exchange() { write_checkpoint(checkpoint, small.parts); }
+
+  auto files() const { return folder_content(folder.path()); }
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Exchange, "an export holds the weights by the module's names, or all tensors by the checkpoint's") {
+  CHECK(export_checkpoint(checkpoint, output, {}).tensors == 2);
+  const WeightsFile weights(output);
+  CHECK(weights.tensors().size() == 2);
+  check_tensor(weights.tensors(), "weight", "float32", {2, 3}, {1, -2, 0.5, 0.25, 3, -0.125});
+  check_tensor(weights.tensors(), "empty", "float32", {0, 3}, {});
+  export_checkpoint(checkpoint, output, {.what = ExportedTensors::kAll, .existing = Existing::kReplace});
+  const WeightsFile all(output);
+  CHECK(all.tensors().size() == 3);
+  check_tensor(all.tensors(), "rng.cpu", "uint8", {3}, {1, 2, 3});
+  CHECK(files().size() == 2);  // No temporary file is left.
+}
+
+TEST_CASE_FIXTURE(Exchange,
+                  "what an import writes is a checkpoint of weights only that exports to the same file again") {
+  const auto golden = kGoldenInterchange / "types.safetensors";
+  const auto imported = import_checkpoint(golden, output, Existing::kRefuse);
+  CHECK(imported.format == "safetensors");
+  CHECK(imported.tensors == 13);
+  CHECK(verify_checkpoint(output).sound());
+  const auto header = read_checkpoint_header(output);
+  CHECK(header.weights_only());
+  CHECK(header.imported_from() == "types.safetensors");
+  check_all_types(WeightsFile(output).tensors());
+  export_checkpoint(output, folder.path() / "again", {});
+  check_all_types(WeightsFile(folder.path() / "again").tensors());
+}
+
+TEST_CASE_FIXTURE(Exchange, "every format holds every tensor, but npz no bfloat16") {
+  import_checkpoint(kGoldenInterchange / "types.pt", output, Existing::kRefuse);
+  const auto again = folder.path() / "again";
+  for (const auto format : {ExportFormat::kSafetensors, ExportFormat::kTorch}) {
+    export_checkpoint(output, again, {.format = format, .existing = Existing::kReplace});
+    check_all_types(WeightsFile(again).tensors());
+  }
+  CHECK_THROWS_WITH_AS(export_checkpoint(output, folder.path() / "npz", {.format = ExportFormat::kNpz}),
+                       doctest::Contains("tensor 'bfloat16' is of dtype bfloat16, which NumPy does not have"),
+                       ConfigError);
+  CHECK_FALSE(std::filesystem::exists(folder.path() / "npz"));
+  import_checkpoint(kGoldenInterchange / "types.npz", output, Existing::kReplace);
+  export_checkpoint(output, again, {.format = ExportFormat::kNpz, .existing = Existing::kReplace});
+  CHECK(WeightsFile(again).format() == "npz");
+  check_all_types(WeightsFile(again).tensors(), /*with_bfloat16=*/false);
+}
+
+TEST_CASE_FIXTURE(Exchange, "a file that is there is neither exported nor imported over unless asked to") {
+  overwrite_file(output, "mine");
+  CHECK_THROWS_WITH_AS(export_checkpoint(checkpoint, output, {}), doctest::Contains("it is there already"),
+                       ConfigError);
+  CHECK_THROWS_AS(import_checkpoint(kGoldenInterchange / "types.safetensors", output, Existing::kRefuse), ConfigError);
+  CHECK_THROWS_WITH_AS(export_checkpoint(checkpoint, checkpoint, {.existing = Existing::kReplace}),
+                       doctest::Contains("the output is the checkpoint itself"), ConfigError);
+  CHECK(read_file(output) == "mine");
+  CHECK(files().size() == 2);
+}
+
+TEST_CASE_FIXTURE(Exchange, "a checkpoint that is damaged anywhere gives an error and no file") {
+  const std::string content = read_file(checkpoint);
+  const auto no_file = [](const auto& path) {
+    const auto target = path.parent_path() / "out";
+    CHECK(refusal(path, [&](const auto& damaged) { export_checkpoint(damaged, target, {}); }) != "");
+    CHECK_FALSE(std::filesystem::exists(target));
+  };
+  for_each_cut(content, no_file);
+  for_each_flip(content, no_file);
+}
+
+TEST_CASE_FIXTURE(Exchange, "an import that fails leaves nothing") {
+  overwrite_file(folder.path() / "bad", "not a file of tensors");
+  CHECK_THROWS_WITH_AS(import_checkpoint(folder.path() / "bad", output, Existing::kRefuse),
+                       doctest::Contains("its first bytes are those of none of"), CorruptionError);
+  CHECK_THROWS_WITH_AS(import_checkpoint(checkpoint, output, Existing::kRefuse),
+                       doctest::Contains("it is a Troupe checkpoint already"), ConfigError);
+  CHECK_THROWS_AS(import_checkpoint(folder.path(), output, Existing::kRefuse), IoError);
+  CHECK(files().size() == 2);
+}
+
+TEST_CASE_FIXTURE(Exchange, "tensors of many chunks and of every size of element are exported whole") {
+  std::vector<float> large(kChunkBytesMax / 4 * 2 + 3);
+  for (size_t i = 0; i < large.size(); ++i) {
+    large[i] = static_cast<float>(i % 4096);
+  }
+  const std::vector<uint8_t> odd{9, 8, 7};
+  small.parts.tensors.insert(
+      small.parts.tensors.begin(),
+      {{"module.odd", v1::DTYPE_UINT8, {3}, std::as_bytes(std::span(odd))},
+       {"module.large", v1::DTYPE_FLOAT32, {static_cast<int64_t>(large.size())}, std::as_bytes(std::span(large))}});
+  write_checkpoint(checkpoint, small.parts);
+  for (const auto format : {ExportFormat::kSafetensors, ExportFormat::kTorch, ExportFormat::kNpz}) {
+    export_checkpoint(checkpoint, output, {.format = format, .existing = Existing::kReplace});
+    const WeightsFile weights(output);
+    CHECK(text_of(tensor_named(weights.tensors(), "large").bytes) == text_of(std::as_bytes(std::span(large))));
+    check_tensor(weights.tensors(), "odd", "uint8", {3}, {9, 8, 7});
+    check_tensor(weights.tensors(), "weight", "float32", {2, 3}, {1, -2, 0.5, 0.25, 3, -0.125});
+  }
+}

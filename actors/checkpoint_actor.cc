@@ -7,6 +7,7 @@
 #include "runtime/checkpoint_file.h"
 #include "runtime/error.h"
 #include "runtime/exception_text.h"
+#include "runtime/fault_point.h"
 
 namespace troupe {
 namespace {
@@ -27,6 +28,7 @@ caf::behavior CheckpointActor::make_behavior() {
   return {
       [this](const WriteCheckpoint& message) {
         write(*message.job);
+        message.job->snapshot.reset();  // The training thread may fill it again.
         slots_->give_back();
       },
       [this](const RemoveCheckpointFile& message) { remove(message); },
@@ -90,7 +92,6 @@ void CheckpointActor::save(const CheckpointJob& job) {
   const auto started = std::chrono::steady_clock::now();
   const CheckpointParts parts = parts_of(job);
   const auto path = resolve(job.path);
-  std::filesystem::create_directories(path.parent_path());
   const auto written = write_checkpoint(path, parts, context_.make_log_durable);
   const auto elapsed = std::chrono::steady_clock::now() - started;
   auto event = std::make_shared<Event>();
@@ -98,6 +99,7 @@ void CheckpointActor::save(const CheckpointJob& job) {
   saved->set_path(job.path);
   saved->set_taken_seq(job.seq);
   saved->set_bytes(written.bytes);
+  saved->set_digest(written.digest);
   saved->set_write_us(static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(elapsed).count()));
   queue_->push_unbounded(std::move(event));
 }
@@ -107,6 +109,7 @@ void CheckpointActor::remove(const RemoveCheckpointFile& message) {
     return;  // CheckpointFailed has said why; the older file is what is left to resume from.
   }
   std::error_code error;
+  fault_point("checkpoint.before_remove");
   if (!std::filesystem::remove(resolve(message.path), error)) {
     return;  // Gone already, or in a folder that lost its permissions: nothing is lost by a file too many.
   }

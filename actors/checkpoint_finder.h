@@ -1,28 +1,43 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "runtime/checkpoint_file.h"
+#include "runtime/event_sequence.h"
 #include "runtime/trainer_options.h"
 
 namespace troupe {
 
-/// What a checkpoint is wanted for: weights-only files can only give weights.
-enum class CheckpointUse { kResume, kWeights };
+/// What a checkpoint is wanted for.
+enum class CheckpointUse {
+  kResume,   ///< The run goes on: not from what it has superseded.
+  kFork,     ///< Another run begins there.
+  kWeights,  ///< All that a weights-only file can give.
+};
 
 /// A checkpoint to start from.
 struct FoundCheckpoint {
-  std::filesystem::path file;
+  std::filesystem::path file;           ///< Empty: the run has none yet, and starts over.
   std::filesystem::path run_directory;  ///< Of the run that took it; empty when it lies in none.
-  CheckpointData data;                  ///< Verified.
+  CheckpointData data;                  ///< Verified. Where the run starts over: what RunStarted says.
+  std::string forked_from = {};         ///< Id of the run that took it, where another one goes on.
+  /// Set where the run's log ends in damage that a power failure explains: the last event before it. The writer cuts
+  /// off what follows.
+  std::optional<LogPlace> log_damage_after = {};
+
+  bool starts_over() const { return file.empty(); }
 };
 
 /// Finds and reads what `what` names: a checkpoint file; a run directory or "last", its newest checkpoint; "best", the
 /// best one by its monitor. "last" and "best" mean the run in options.run_dir, or else the newest run under
-/// default_root_dir/name. A damaged newest checkpoint is reported on standard error and the one before it taken. Throws
-/// ConfigError when there is nothing to find, CorruptionError when a file that was named is damaged or no sound one is
-/// left.
+/// default_root_dir/name. A damaged newest checkpoint is reported on standard error and the one before it taken. A run
+/// that died before its first checkpoint was saved can be resumed too, not forked: from its beginning.
+///
+/// Throws ConfigError when there is nothing to find, or when the run was taken up again from before the file that is
+/// named; CorruptionError when that file is damaged, no sound one is left, one that was saved is gone, or the log has
+/// lost events that had been durable.
 FoundCheckpoint find_checkpoint(const std::string& what, const TrainerOptions& options, CheckpointUse use);
 
 }  // namespace troupe

@@ -30,6 +30,7 @@ std::string text_of_seconds(std::chrono::nanoseconds duration) {
 bool RunSystem::asks(const Event& event) {
   const EventType type = event.body_case();
   to_ask_.clear();
+  repeated_us_.reset();
   if (!asked_[type]) {
     return false;
   }
@@ -38,7 +39,7 @@ bool RunSystem::asks(const Event& event) {
     if (!subscriber.info.controls[type] || subscriber.host->lane().detached()) {
       continue;
     }
-    const auto answer = schedules_[i].wants(event);
+    const auto answer = wants(i, event);
     if (answer == AskSchedule::Answer::kByClock) {
       record_clock_decision(v1::ClockDecision::KIND_TRIGGER, subscriber.info.state_key, event);
     }
@@ -49,6 +50,53 @@ bool RunSystem::asks(const Event& event) {
   return !to_ask_.empty();
 }
 
+AskSchedule::Answer RunSystem::wants(size_t place, const Event& event) {
+  auto before = DecidedBefore::kUnknown;
+  if (!repeated_.over() && schedules_[place].has_clock(event.body_case())) {
+    uint64_t elapsed_us = 0;
+    before = repeated_.decided(v1::ClockDecision::KIND_TRIGGER, subscribers_[place].info.state_key, event.body_case(),
+                               elapsed_us);
+    if (before == DecidedBefore::kYes) {
+      repeated_us_ = elapsed_us;
+    }
+  }
+  return schedules_[place].wants(event, before);
+}
+
+std::vector<size_t> RunSystem::given_up_before(const Event& event) {
+  std::vector<size_t> given_up;
+  std::erase_if(to_ask_, [&](size_t place) {
+    uint64_t elapsed_us = 0;
+    const bool was_late = repeated_.decided(v1::ClockDecision::KIND_DEADLINE, subscribers_[place].info.state_key,
+                                            event.body_case(), elapsed_us) == DecidedBefore::kYes;
+    if (was_late) {
+      given_up.push_back(place);
+    }
+    return was_late;
+  });
+  return given_up;
+}
+
+void RunSystem::give_up(size_t place, const Event& event, const std::string& why, Round& round) {
+  auto& subscriber = subscribers_[place];
+  record_clock_decision(v1::ClockDecision::KIND_DEADLINE, subscriber.info.state_key, event);
+  detach(subscriber, why);
+  round.detached.push_back(subscriber.info.state_key);
+}
+
+std::vector<v1::InputRecorded> RunSystem::take_inputs() {
+  auto inputs = repeated_.take_commands();
+  for (auto& input : inbox_->take()) {
+    inputs.push_back(std::move(input));
+  }
+  return inputs;
+}
+
+DecidedBefore RunSystem::validation_decided_before() {
+  uint64_t elapsed_us = 0;
+  return repeated_.decided(v1::ClockDecision::KIND_VALIDATION, "", Event::BODY_NOT_SET, elapsed_us);
+}
+
 void RunSystem::record_clock_decision(v1::ClockDecision::Kind kind, const std::string& state_key, const Event& event) {
   auto input = std::make_shared<Event>();
   *input->mutable_position() = event.position();
@@ -56,7 +104,8 @@ void RunSystem::record_clock_decision(v1::ClockDecision::Kind kind, const std::s
   auto* clock = input->mutable_input_recorded()->mutable_clock();
   clock->set_kind(kind);
   clock->set_state_key(state_key);
-  clock->set_elapsed_us(event.elapsed_us());
+  clock->set_elapsed_us(repeated_us_.value_or(event.elapsed_us()));
+  clock->set_event(static_cast<uint32_t>(event.body_case()));
   input->mutable_input_recorded()->set_from("clock");
   emit(std::move(input), nullptr);
   flush();
@@ -69,6 +118,12 @@ std::chrono::nanoseconds RunSystem::deadline_of(const Subscriber& subscriber) co
 
 Round RunSystem::ask(std::shared_ptr<Event> event, std::shared_ptr<const StepOutputs> outputs) {
   const EventPtr asked_about = event;
+  if (repeated_us_) {
+    event->set_elapsed_us(*repeated_us_);  // What the controllers' time was then.
+    repeated_us_.reset();
+  }
+  repeated_.pass(event->body_case());
+  const auto given_up = given_up_before(*event);
   auto request = std::make_shared<AskRequest>();
   request->asked = to_ask_;
   std::vector<std::string> controllers;
@@ -82,6 +137,9 @@ Round RunSystem::ask(std::shared_ptr<Event> event, std::shared_ptr<const StepOut
   push({std::move(event), std::move(request), std::move(outputs)});
 
   Round round;
+  for (const size_t place : given_up) {
+    give_up(place, *asked_about, "it did not answer in time when the run first came here", round);
+  }
   wait_for_answers(*collector, *asked_about, round);
   throw_if_failed();
   round.seq = seq->load();
@@ -136,9 +194,7 @@ bool RunSystem::deal_with_late(const Subscriber& subscriber, const Event& event,
       return true;
     }
     case DeadlinePolicy::kDetach:
-      record_clock_decision(v1::ClockDecision::KIND_DEADLINE, info.state_key, event);
-      detach(subscribers_[static_cast<size_t>(&subscriber - subscribers_.data())], "it " + what);
-      round.detached.push_back(info.state_key);
+      give_up(static_cast<size_t>(&subscriber - subscribers_.data()), event, "it " + what, round);
       return false;
     default:
       unresponsive_.insert(info.state_key);

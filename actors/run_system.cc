@@ -88,6 +88,7 @@ RunSystem::RunSystem(RunSystemConfig config)
       queue_(std::make_shared<EventQueue>(kQueueEventsMax)),
       failure_(std::make_shared<RunFailure>()),
       slots_(std::make_shared<SnapshotSlots>()),
+      repeated_(std::move(config.repeats)),
       inbox_(std::move(config.inbox)),
       caf_config_(std::make_unique<Config>()) {
   caf_config_->caf.set("scheduler.policy", caf::atom("sharing"));
@@ -180,6 +181,7 @@ void RunSystem::throw_if_failed() const {
 
 void RunSystem::emit(std::shared_ptr<Event> event, std::shared_ptr<const StepOutputs> outputs) {
   throw_if_failed();
+  repeated_.pass(event->body_case());
   if (!queue_->push(std::move(event), std::move(outputs))) {
     throw_if_failed();
     throw Error("an event was emitted after the run had ended");
@@ -194,10 +196,17 @@ void RunSystem::push(QueueItem item) {
   }
 }
 
-void RunSystem::take_checkpoint(std::shared_ptr<Event> taken, std::shared_ptr<Snapshot> snapshot, bool weights_only) {
+void RunSystem::await_checkpoint_slot() {
+  if (slots_->take(std::chrono::milliseconds(0))) {
+    return;
+  }
+  ++checkpoint_waits_;
   while (!slots_->take(std::chrono::milliseconds(200))) {
     throw_if_failed();
   }
+}
+
+void RunSystem::take_checkpoint(std::shared_ptr<Event> taken, std::shared_ptr<Snapshot> snapshot, bool weights_only) {
   auto request = std::make_shared<CheckpointRequest>();
   request->snapshot = std::move(snapshot);
   request->weights_only = weights_only;
@@ -279,6 +288,7 @@ RunState RunSystem::finish(v1::RunStatus status, const std::string& reason) {
   ended->set_status(status);
   ended->set_reason(reason);
   ended->set_emit_waits(queue_->waits());
+  ended->set_checkpoint_waits(checkpoint_waits_);
   for (auto& health : healths()) {
     *ended->add_callbacks() = std::move(health);
   }

@@ -7,6 +7,7 @@
 #include <future>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "actors/relay.h"
 #include "runtime/ask_when.h"
 #include "runtime/event_sink.h"
+#include "runtime/repeated_inputs.h"
 
 namespace troupe {
 
@@ -25,6 +27,7 @@ struct RunSystemConfig {
   std::map<std::string, v1::CallbackState> callback_states;  ///< What was loaded, by state key.
   std::shared_ptr<OperatorInbox> inbox = std::make_shared<OperatorInbox>();
   uint64_t elapsed_us = 0;  ///< What the run has run before.
+  KnownInputs repeats;      ///< What an earlier process took and decided after the checkpoint.
   std::shared_ptr<EventLogWriter> log;
   RunState state;                                       ///< What the log holds so far, as far as this run takes it up.
   CheckpointContext checkpoints;                        ///< make_log_durable is filled in here.
@@ -51,12 +54,14 @@ class RunSystem : public EventSink {
   void emit(std::shared_ptr<Event> event, std::shared_ptr<const StepOutputs> outputs) override;
   Round ask(std::shared_ptr<Event> event, std::shared_ptr<const StepOutputs> outputs) override;
   void lend(const EventPtr& event, const LiveTurn& turn, const std::function<void(const Round&)>& apply) override;
+  void await_checkpoint_slot() override;
   void take_checkpoint(std::shared_ptr<Event> taken, std::shared_ptr<Snapshot> snapshot, bool weights_only) override;
   void remove_checkpoint(const std::string& path, int saves_before) override;
   void flush() override { flush_log(/*durable=*/false); }
   int pending_signal() const override;
-  bool has_inputs() const override { return inbox_->any(); }
-  std::vector<v1::InputRecorded> take_inputs() override { return inbox_->take(); }
+  bool has_inputs() const override { return inbox_->any() || repeated_.any_command(); }
+  std::vector<v1::InputRecorded> take_inputs() override;
+  DecidedBefore validation_decided_before() override;
   void wait_for_input() override;
 
   /// Ends the run: waits for the checkpoints, drains the callbacks up to the deadline, writes RunEnded and makes the
@@ -78,6 +83,10 @@ class RunSystem : public EventSink {
   void take_answers(RoundCollector& collector, EventType type, Round& round);
   /// Records what a clock decided, before it takes effect.
   void record_clock_decision(v1::ClockDecision::Kind kind, const std::string& state_key, const Event& event);
+  AskSchedule::Answer wants(size_t place, const Event& event);
+  /// Takes those out of to_ask_ that an earlier process gave up at this event.
+  std::vector<size_t> given_up_before(const Event& event);
+  void give_up(size_t place, const Event& event, const std::string& why, Round& round);
   Callback* borrow(size_t place, const std::shared_ptr<CallbackLoan>& loan, std::shared_ptr<const RunState>& run);
   void detach(Subscriber& subscriber, const std::string& reason);
   std::chrono::nanoseconds deadline_of(const Subscriber& subscriber) const;
@@ -102,6 +111,7 @@ class RunSystem : public EventSink {
   std::shared_ptr<EventQueue> queue_;
   std::shared_ptr<RunFailure> failure_;
   std::shared_ptr<SnapshotSlots> slots_;
+  uint64_t checkpoint_waits_ = 0;
   EventTypeSet taken_;
   EventTypeSet asked_;
   EventTypeSet lent_;
@@ -109,6 +119,8 @@ class RunSystem : public EventSink {
   std::vector<Subscriber> subscribers_;
   std::vector<AskSchedule> schedules_;  // Of each subscriber.
   std::vector<size_t> to_ask_;          // Those that want the event that asks() was called with last.
+  RepeatedInputs repeated_;
+  std::optional<uint64_t> repeated_us_;  // When the clock decided about the event that asks() was called with last.
   std::shared_ptr<OperatorInbox> inbox_;
   std::unique_ptr<Config> caf_config_;
   std::unique_ptr<caf::actor_system> system_;

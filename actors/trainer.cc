@@ -10,17 +10,14 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "actors/checkpoint_finder.h"
+#include "actors/run_callbacks.h"
 #include "actors/run_environment.h"
+#include "actors/run_opening.h"
+#include "actors/run_place.h"
 #include "actors/run_system.h"
 #include "actors/signal_guard.h"
-#include "callbacks/model_checkpoint.h"
-#include "callbacks/model_summary.h"
-#include "callbacks/progress_bar.h"
-#include "callbacks/timer.h"
 #include "runtime/error.h"
 #include "runtime/evaluation_run.h"
-#include "runtime/event_history.h"
 #include "runtime/exception_text.h"
 #include "runtime/fit_loop.h"
 #include "runtime/run_directory.h"
@@ -31,108 +28,10 @@ namespace troupe {
 namespace {
 
 namespace fs = std::filesystem;
-using Callbacks = std::vector<std::shared_ptr<Callback>>;
-
-int64_t now_unix_us() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::microseconds>(now).count();
-}
 
 std::chrono::milliseconds to_milliseconds(double seconds) {
   constexpr double kYear = 365.0 * 24 * 3600;
   return std::chrono::milliseconds(static_cast<int64_t>(std::min(seconds, kYear) * 1000));
-}
-
-bool has_type(const Callbacks& callbacks, const std::string& type) {
-  return std::any_of(callbacks.begin(), callbacks.end(),
-                     [&](const auto& callback) { return callback->info().type == type; });
-}
-
-void require_new_state_key(const Callbacks& callbacks, const std::string& key) {
-  for (const auto& present : callbacks) {
-    if (present->info().state_key == key) {
-      throw ConfigError("Trainer: two callbacks have the state key '" + key + "'; give one a name of its own");
-    }
-  }
-}
-
-/// Adds what Lightning's Trainer adds by itself.
-template <class T>
-void add_default(Callbacks& callbacks, bool enabled, const char* option) {
-  const std::string type = readable_type_name(typeid(T));
-  const bool present = has_type(callbacks, type);
-  if (present && !enabled) {
-    throw ConfigError("trainer: '" + std::string(option) + "' is false, but there is a " + type +
-                      " among the callbacks");
-  }
-  if (!present && enabled) {
-    callbacks.push_back(make_callback(std::make_shared<T>()));
-  }
-}
-
-/// The Trainer's callbacks, with the module's own in the place of those of the same type.
-Callbacks with_callbacks_of(Module& module, const Callbacks& given) {
-  Callbacks own;
-  for (auto& callback : module.configure_callbacks()) {
-    own.push_back(std::move(callback));
-  }
-  Callbacks callbacks;
-  std::copy_if(given.begin(), given.end(), std::back_inserter(callbacks),
-               [&](const auto& callback) { return !has_type(own, callback->info().type); });
-  for (const auto& callback : own) {
-    require_new_state_key(callbacks, callback->info().state_key);
-    callbacks.push_back(callback);
-  }
-  return callbacks;
-}
-
-/// Loads the states; what was loaded, by state key.
-std::map<std::string, v1::CallbackState> load_states(const Callbacks& callbacks,
-                                                     const std::vector<v1::CallbackState>& states) {
-  std::map<std::string, v1::CallbackState> loaded;
-  for (const auto& state : states) {
-    const auto found = std::find_if(callbacks.begin(), callbacks.end(), [&](const auto& callback) {
-      return callback->info().state_key == state.state_key();
-    });
-    if (found == callbacks.end()) {
-      std::cerr << "troupe: warning: the checkpoint holds the state of " + state.state_key() +
-                       ", which is not among the callbacks\n";
-    } else {
-      (*found)->load_state_dict(StateDict(state.state()));
-      loaded[state.state_key()] = state;
-    }
-  }
-  return loaded;
-}
-
-/// Whether the checkpoint was taken in the part of the run that counts, not in one that a later resume superseded.
-bool is_in_effective_history(const v1::CheckpointHeader& header, const fs::path& events) {
-  EventHistory history(events);
-  uint32_t incarnation = 1;
-  for (Event event; history.next(event) && event.seq() <= header.seq();) {
-    incarnation = event.has_run_resumed() ? event.run_resumed().incarnation() : incarnation;
-    if (event.seq() == header.seq()) {
-      return event.has_checkpoint_taken() && incarnation == header.incarnation();
-    }
-  }
-  return false;
-}
-
-/// Name of a run: that of its directory.
-std::string name_of(const fs::path& run_directory) {
-  const fs::path path = fs::absolute(run_directory).lexically_normal();
-  return (path.has_filename() ? path : path.parent_path()).filename().string();
-}
-
-/// "<folder>/001", or the first number after it that is free.
-fs::path next_numbered(const fs::path& folder) {
-  for (int number = 1;; ++number) {
-    std::string name = std::to_string(number);
-    name.insert(0, name.size() < 3 ? 3 - name.size() : 0, '0');
-    if (!fs::exists(folder / name)) {
-      return folder / name;
-    }
-  }
 }
 
 DataLoaders evaluation_loaders(Stage stage, DataModule& data) {
@@ -182,19 +81,16 @@ class Trainer::Impl {
   void set_config(std::string json) { config_ = std::move(json); }
   std::map<std::string, StateDict> callback_states() const;
   void add_callback(std::unique_ptr<Callback> callback);
-  RunResult fit(Module& module, DataModule& data, const std::string& resume);
+  RunResult fit(Module& module, DataModule& data, const std::string& from, CheckpointUse use);
   RunResult evaluate(Stage stage, Module& module, DataModule& data, const std::string& checkpoint);
   bool send(v1::Command command, std::string from);
 
  private:
   void prepare_process();
-  Callbacks callbacks_for(Stage stage, Module& module);
-  fs::path fit_directory(const FoundCheckpoint* resumed) const;
-  fs::path evaluation_directory(Stage stage, const FoundCheckpoint* found) const;
   std::string config_json() const;
-  RunStarted run_started(Stage stage, const std::string& run_id) const;
-  RunResumed run_resumed(const FoundCheckpoint& found, const EventLogWriter& log, FitLoop& loop) const;
+  OpeningFacts opening_facts() const { return {options_.name, config_json(), options_.seed}; }
   RunSystemConfig system_config(const RunDirectory& directory, const std::string& run_id, Callbacks callbacks) const;
+  std::shared_ptr<EventLogWriter> open_log(const RunDirectory& directory, const FoundCheckpoint* resumed) const;
   template <class Body>
   RunResult run(RunSystem& system, const fs::path& directory, Body&& body);
 
@@ -219,22 +115,6 @@ void Trainer::Impl::prepare_process() {
   at::globalContext().setDeterministicAlgorithms(options_.deterministic, /*warn_only=*/false);
 }
 
-Callbacks Trainer::Impl::callbacks_for(Stage stage, Module& module) {
-  Callbacks callbacks = with_callbacks_of(module, callbacks_);
-  add_default<ProgressBar>(callbacks, options_.enable_progress_bar, "enable_progress_bar");
-  if (stage == v1::STAGE_FIT) {
-    if (options_.max_time && !has_type(callbacks, readable_type_name(typeid(Timer)))) {
-      callbacks.push_back(make_callback(std::make_shared<Timer>(TimerOptions{.duration = *options_.max_time})));
-    }
-    add_default<ModelSummary>(callbacks, options_.enable_model_summary, "enable_model_summary");
-    if (options_.fast_dev_run == 0) {
-      add_default<ModelCheckpoint>(callbacks, options_.enable_checkpointing, "enable_checkpointing");
-    }
-  }
-  last_callbacks_ = callbacks;
-  return callbacks;
-}
-
 std::map<std::string, StateDict> Trainer::Impl::callback_states() const {
   std::map<std::string, StateDict> states;
   for (const auto& callback : last_callbacks_) {
@@ -245,92 +125,8 @@ std::map<std::string, StateDict> Trainer::Impl::callback_states() const {
   return states;
 }
 
-fs::path Trainer::Impl::fit_directory(const FoundCheckpoint* resumed) const {
-  if (resumed != nullptr) {
-    if (resumed->run_directory.empty()) {
-      throw ConfigError("resume: " + resumed->file.string() +
-                        " does not lie in the checkpoints folder of a run; a run goes on in its "
-                        "own directory");
-    }
-    if (!options_.run_dir.empty() &&
-        fs::weakly_canonical(options_.run_dir) != fs::weakly_canonical(resumed->run_directory)) {
-      throw ConfigError("resume: the checkpoint belongs to run " + resumed->run_directory.string() +
-                        ", not to run_dir " + options_.run_dir + "; leave run_dir out");
-    }
-    return resumed->run_directory;
-  }
-  const fs::path directory = options_.run_dir.empty()
-                                 ? RunDirectory::default_path(options_.default_root_dir, options_.name)
-                                 : fs::path(options_.run_dir);
-  if (has_run(directory)) {
-    throw ConfigError("run directory " + directory.string() +
-                      " holds a run already: resume it ('last'), or choose another one");
-  }
-  return directory;
-}
-
-fs::path Trainer::Impl::evaluation_directory(Stage stage, const FoundCheckpoint* found) const {
-  fs::path parent = last_fit_directory_;
-  if (found != nullptr && !found->run_directory.empty()) {
-    parent = found->run_directory;
-  } else if (parent.empty() && !options_.run_dir.empty()) {
-    parent = options_.run_dir;
-  }
-  return parent.empty() ? RunDirectory::default_path(options_.default_root_dir, options_.name)
-                        : next_numbered(parent / std::string(stage_name(stage)));
-}
-
 std::string Trainer::Impl::config_json() const {
   return config_.empty() ? nlohmann::json{{"trainer", options_to_json(given_)}}.dump() : config_;
-}
-
-RunStarted Trainer::Impl::run_started(Stage stage, const std::string& run_id) const {
-  RunStarted started;
-  started.set_run_id(run_id);
-  started.set_name(options_.name);
-  started.set_started_at_unix_us(now_unix_us());
-  started.set_stage(stage);
-  started.set_config_json(config_json());
-  started.set_seed(options_.seed);
-  *started.mutable_environment() = current_environment();
-  return started;
-}
-
-RunResumed Trainer::Impl::run_resumed(const FoundCheckpoint& found, const EventLogWriter& log, FitLoop& loop) const {
-  const auto& header = found.data.header;
-  if (log.last_seq() < header.seq()) {
-    throw CorruptionError("resume: " + found.file.string() + " was taken at seq " + std::to_string(header.seq()) +
-                          ", but the run's log ends at seq " + std::to_string(log.last_seq()) + ": it has lost events");
-  }
-  if (!is_in_effective_history(header, RunPaths{found.run_directory}.events())) {
-    throw ConfigError("resume: " + found.file.string() +
-                      " was taken in a part of the run that a later resume superseded: " +
-                      "the run cannot go on from it; its weights can be tested");
-  }
-  RunResumed resumed;
-  resumed.set_incarnation(log.incarnation() + 1);
-  resumed.set_from_seq(header.seq());
-  resumed.set_superseded_events(log.last_seq() - header.seq());
-  const auto relative = fs::proximate(found.file, found.run_directory);
-  resumed.set_checkpoint(relative.string());
-  resumed.set_resumed_at_unix_us(now_unix_us());
-  resumed.set_config_json(config_json());
-  *resumed.mutable_environment() = current_environment();
-  auto differences = environment_differences(header.environment(), resumed.environment());
-  if (found.data.training_state && found.data.training_state->seed() != options_.seed) {
-    differences.push_back("seed: " + std::to_string(found.data.training_state->seed()) + " before, " +
-                          std::to_string(options_.seed) + " now");
-  }
-  for (const auto& difference : differences) {
-    std::cerr << "troupe: warning: the run goes on in another environment, so it may differ in its last bits: " +
-                     difference + "\n";
-    resumed.add_environment_differences(difference);
-  }
-  *resumed.mutable_fit() = loop.facts();
-  resumed.mutable_fit()->clear_modules();
-  *resumed.mutable_fit()->mutable_param_groups() =
-      found.data.run_state.fit().param_groups();  // As they were at the start.
-  return resumed;
 }
 
 RunSystemConfig Trainer::Impl::system_config(const RunDirectory& directory, const std::string& run_id,
@@ -346,6 +142,20 @@ RunSystemConfig Trainer::Impl::system_config(const RunDirectory& directory, cons
   config.drain_deadline = to_milliseconds(options_.drain_deadline_s);
   config.inbox = inbox_;
   return config;
+}
+
+std::shared_ptr<EventLogWriter> Trainer::Impl::open_log(const RunDirectory& directory,
+                                                        const FoundCheckpoint* resumed) const {
+  EventLogWriterOptions log_options{.segment_bytes_max = static_cast<uint64_t>(options_.log_segment_bytes)};
+  if (resumed != nullptr) {
+    log_options.cut_damage_after = resumed->log_damage_after;
+  }
+  auto log = std::make_shared<EventLogWriter>(directory.events(), log_options);
+  if (log->recovery()) {
+    std::cerr << "troupe: warning: " + log->recovery()->text() + "; it was cut off: the log goes on after seq " +
+                     std::to_string(log->last_seq()) + "\n";
+  }
+  return log;
 }
 
 template <class Body>
@@ -370,27 +180,34 @@ RunResult Trainer::Impl::run(RunSystem& system, const fs::path& directory, Body&
   return result;
 }
 
-RunResult Trainer::Impl::fit(Module& module, DataModule& data, const std::string& resume) {
+RunResult Trainer::Impl::fit(Module& module, DataModule& data, const std::string& from, CheckpointUse use) {
   const CallGuard call(running_);
   prepare_process();
   std::optional<FoundCheckpoint> found;
-  if (!resume.empty()) {
-    found = find_checkpoint(resume, options_, CheckpointUse::kResume);
+  if (!from.empty()) {
+    found = find_start(from, use, options_, last_fit_directory_);
   }
-  const fs::path path = fit_directory(found ? &*found : nullptr);
-  auto callbacks = callbacks_for(v1::STAGE_FIT, module);
+  const bool forks = use == CheckpointUse::kFork;
+  const fs::path path = found && !forks ? resumed_directory(*found, options_) : new_run_directory(options_);
+  last_callbacks_ = callbacks_of_run(v1::STAGE_FIT, module, callbacks_, options_);
+  auto callbacks = last_callbacks_;
   TrainerOptions options = options_;
-  options.max_epochs = options.resolved_max_epochs(has_type(callbacks, readable_type_name(typeid(Timer))));
+  options.max_epochs = options.resolved_max_epochs(has_timer(callbacks));
 
   seed_everything(options.seed);  // For what the setup hooks draw; the run itself is seeded below, or restored.
   DataScope data_scope(data, v1::STAGE_FIT);
+  if (found && found->data.training_state) {
+    data.load_state_dict(StateDict(found->data.training_state->data_state()));
+  }
   auto train = data.train_dataloader();
   if (!train) {
     throw ConfigError("fit: the data module has no train_dataloader");
   }
   FitLoop loop(module, train, options.limit_val_batches.value() > 0 ? data.val_dataloaders() : DataLoaders(), options);
+  loop.training().set_data_state([&data] { return data.state_dict(); });
   uint64_t elapsed_us = 0;
-  if (found) {
+  const bool restores = found && !found->starts_over();
+  if (restores) {
     const Snapshot snapshot = to_snapshot(found->data);
     loop.restore(snapshot);
     elapsed_us = snapshot.elapsed_us;
@@ -398,30 +215,32 @@ RunResult Trainer::Impl::fit(Module& module, DataModule& data, const std::string
     seed_everything(options_.seed);
   }
 
+  if (forks) {
+    fork_into(path, *found);
+  }
   const RunDirectory directory(path);
   remove_stale_temporaries(directory.checkpoints());
-  auto log = std::make_shared<EventLogWriter>(directory.events());
-  if (log->recovery()) {
-    std::cerr << "troupe: warning: " + log->recovery()->text() + "; it was cut off\n";
-  }
+  directory.write_config(nlohmann::json::parse(config_json()).dump(2) + "\n");
+  auto log = open_log(directory, found ? &*found : nullptr);
   for (const auto& callback : callbacks) {
     callback->set_run_directory(directory.root());
   }
   RunOpening opening;
-  std::string run_id = name_of(path);
+  std::string run_id = run_name(path);
   std::map<std::string, v1::CallbackState> loaded;
-  if (found) {
+  const bool resumes = found && log->last_seq() > 0;
+  if (resumes) {
     loaded = load_states(callbacks, found->data.callback_states);
     run_id = found->data.header.run_id();
-    opening = run_resumed(*found, *log, loop);
-  } else {
-    opening = run_started(v1::STAGE_FIT, run_id);
+    opening = run_resumed(opening_facts(), *found, *log, loop.resumed());
+  } else {  // Also where a process was killed before its first event was in the log.
+    opening = run_started(opening_facts(), v1::STAGE_FIT, run_id);
   }
-  directory.write_config(nlohmann::json::parse(config_json()).dump(2) + "\n");
   RunSystemConfig config = system_config(directory, run_id, std::move(callbacks));
   config.log = std::move(log);
-  if (found) {
+  if (resumes) {
     config.state = RunState::from_proto(found->data.run_state);
+    config.repeats = read_known_inputs(directory.events(), config.state.seq());
   }
   config.callback_states = std::move(loaded);
   config.elapsed_us = elapsed_us;
@@ -440,34 +259,35 @@ RunResult Trainer::Impl::evaluate(Stage stage, Module& module, DataModule& data,
   prepare_process();
   std::optional<FoundCheckpoint> found;
   if (!checkpoint.empty()) {
-    TrainerOptions where = options_;
-    where.run_dir = where.run_dir.empty() ? last_fit_directory_.string() : where.run_dir;
-    found = find_checkpoint(checkpoint, where, CheckpointUse::kWeights);
+    found = find_start(checkpoint, CheckpointUse::kWeights, options_, last_fit_directory_);
   }
   seed_everything(options_.seed);
-  auto callbacks = callbacks_for(stage, module);
+  last_callbacks_ = callbacks_of_run(stage, module, callbacks_, options_);
+  auto callbacks = last_callbacks_;
   DataScope data_scope(data, stage);
   const DataLoaders loaders = evaluation_loaders(stage, data);
   ModuleScope module_scope(module, stage);
   if (found) {
-    restore_module(module, to_snapshot(found->data).tensors);
+    const Snapshot snapshot = to_snapshot(found->data);
+    module.on_load_checkpoint(StateDict(snapshot.state.module_state()));
+    restore_module(module, snapshot.tensors);
   }
   seed_everything(options_.seed);
 
-  const RunDirectory directory(evaluation_directory(stage, found ? &*found : nullptr));
+  const RunDirectory directory(evaluation_directory(stage, found ? &*found : nullptr, options_, last_fit_directory_));
   directory.write_config(nlohmann::json::parse(config_json()).dump(2) + "\n");
   for (const auto& callback : callbacks) {
     callback->set_run_directory(directory.root());
   }
-  const std::string run_id = name_of(directory.root());
+  const std::string run_id = run_name(directory.root());
   RunSystemConfig config = system_config(directory, run_id, std::move(callbacks));
-  config.log = std::make_shared<EventLogWriter>(directory.events());
+  config.log = open_log(directory, nullptr);
   const SignalGuard signals(options_.handle_signals);
   RunSystem system(std::move(config));
   EvaluationResult evaluation;
   RunResult result = run(system, directory.root(), [&]() -> RunOutcome {
     try {
-      evaluation = run_evaluation(module_scope, loaders, options_, system, run_started(stage, run_id));
+      evaluation = run_evaluation(module_scope, loaders, options_, system, run_started(opening_facts(), stage, run_id));
       data_scope.tear_down();
     } catch (const Interrupted& interrupted) {
       return {v1::RUN_STATUS_INTERRUPTED, interrupted.reason, {}, {}, interrupted.signal};
@@ -498,7 +318,14 @@ void Trainer::add_callback(std::unique_ptr<Callback> callback) {
 }
 
 RunResult Trainer::fit(Module& module, DataModule& data, const std::string& resume) {
-  return impl_->fit(module, data, resume);
+  return impl_->fit(module, data, resume, CheckpointUse::kResume);
+}
+
+RunResult Trainer::fork(Module& module, DataModule& data, const std::string& from) {
+  if (from.empty()) {
+    throw ConfigError("fork: names no checkpoint; allowed are a checkpoint file, a run directory, 'last' and 'best'");
+  }
+  return impl_->fit(module, data, from, CheckpointUse::kFork);
 }
 
 RunResult Trainer::validate(Module& module, DataModule& data, const std::string& checkpoint) {

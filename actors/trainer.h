@@ -87,6 +87,10 @@ class Trainer {
   /// "best" (of the run in options.run_dir, or of the newest run under default_root_dir/name): then the run goes on in
   /// its own directory, from there, bit for bit.
   RunResult fit(Module& module, DataModule& data, const std::string& resume = {});
+  /// Trains a new run that has the history of another up to a checkpoint, named by `from` as by `resume` above (where
+  /// options.run_dir means the new run), and goes on from there: with other options, say. That run is not changed, and
+  /// may be running. What operators sent to it after the checkpoint is not repeated.
+  RunResult fork(Module& module, DataModule& data, const std::string& from);
   /// Run one evaluation. `checkpoint`: empty for the module's weights as they are; else as `resume` above, taking the
   /// weights alone.
   RunResult validate(Module& module, DataModule& data, const std::string& checkpoint = {});

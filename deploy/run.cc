@@ -53,7 +53,11 @@ class Command {
     app_.add_option("--run-dir", run_dir_, "run directory; default: <default_root_dir>/<name>/<run id>")
         ->type_name("DIR");
     if (name != "config") {
-      app_.add_option("--resume", resume_, resume_help())->type_name("RUN|FILE|last|best");
+      auto* resume = app_.add_option("--resume", resume_, resume_help())->type_name("RUN|FILE|last|best");
+      if (name == "fit") {
+        app_.add_flag("--fork", fork_, "Go on in a new run, that of --run-dir, and leave the resumed one as it is")
+            ->needs(resume);
+      }
     }
     trainer_flags_ =
         std::make_unique<OptionFlags>(app_, kTrainerPrefix, field_infos(option_fields(experiment.trainer)));
@@ -65,6 +69,7 @@ class Command {
   bool chosen() const { return app_.parsed(); }
   const std::string& name() const { return name_; }
   const std::string& resume() const { return resume_; }
+  bool fork() const { return fork_; }
 
   /// Settles every option: the program's defaults, then the resumed run's, then the configuration file, then the flags.
   void settle() {
@@ -127,7 +132,11 @@ class Command {
   }
 
   void read_resumed_run() {
-    const fs::path run = run_to_resume(resume_, experiment_.trainer);
+    TrainerOptions lookup = experiment_.trainer;
+    if (fork_) {
+      lookup.run_dir.clear();  // That of the new run.
+    }
+    const fs::path run = run_to_resume(resume_, lookup);
     const fs::path config = RunPaths{run}.config();
     if (!run.empty() && fs::exists(config)) {
       const std::string where = experiment_.trainer.run_dir;
@@ -167,6 +176,7 @@ class Command {
   std::string callbacks_file_;
   std::string run_dir_;
   std::string resume_;
+  bool fork_ = false;
   std::unique_ptr<OptionFlags> trainer_flags_;
   std::vector<std::unique_ptr<OptionFlags>> group_flags_;
   json callbacks_;
@@ -208,7 +218,8 @@ int carry_out(Command& command, Experiment& experiment) {
   const auto data = experiment.data();
   const auto module = experiment.module();
   if (command.name() == "fit") {
-    return report(trainer.fit(*module, *data, command.resume()));
+    return report(command.fork() ? trainer.fork(*module, *data, command.resume())
+                                 : trainer.fit(*module, *data, command.resume()));
   }
   if (command.name() == "validate") {
     return report(trainer.validate(*module, *data, command.resume()));

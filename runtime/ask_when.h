@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "runtime/event.h"
+#include "runtime/repeated_inputs.h"
 
 namespace troupe {
 
@@ -38,8 +39,11 @@ class AskSchedule {
   /// `position` and `elapsed_us`: where the run starts, or goes on.
   AskSchedule(const std::vector<AskWhen>& lines, const Position& position, uint64_t elapsed_us);
 
-  /// kByClock where time decided: another run could have said no here.
-  Answer wants(const Event& event);
+  /// kByClock where time decided: another run could have said no here. `before`: what an earlier process of the run
+  /// decided by the clock about this event, where this one repeats it.
+  Answer wants(const Event& event, DecidedBefore before = DecidedBefore::kUnknown);
+  /// Whether time decides about any event of this type.
+  bool has_clock(EventType type) const { return by_clock_[type]; }
 
  private:
   struct Line {
@@ -48,9 +52,10 @@ class AskSchedule {
     uint64_t last_asked_us = 0;
     bool done = false;  // after_s has passed.
   };
-  static Answer check(Line& line, const Event& event);
+  static Answer check(Line& line, const Event& event, DecidedBefore before);
 
   std::vector<Line> lines_;
+  EventTypeSet by_clock_;
 };
 
 }  // namespace troupe

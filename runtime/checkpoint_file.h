@@ -51,12 +51,12 @@ struct CheckpointWritten {
 /// Writes a checkpoint so that `path` is never anything but a whole one: into "<path>.tmp-<pid>", synced; then
 /// `before_rename` is called (there the caller makes the log durable up to the capture); then renamed, and the name
 /// synced. The folder is made if missing, an existing file is replaced. On failure the exception passes on, the
-/// temporary file is removed and what was at `path` stays.
+/// temporary file is removed and what was at `path` stays, unless all that failed is the sync of the new name.
 CheckpointWritten write_checkpoint(const std::filesystem::path& path, const CheckpointParts& parts,
                                    const std::function<void()>& before_rename = nullptr);
 
-/// Removes what writers that were killed left in `folder`: files named "*.tmp-<number>". The caller holds the run's
-/// lock. Returns how many.
+/// Removes what writers that were killed left in `folder` and below: files named "*.tmp-<number>". The caller holds the
+/// run's lock. Returns how many.
 size_t remove_stale_temporaries(const std::filesystem::path& folder);
 
 /// Owned bytes of a tensor, aligned to 64 bytes, not initialised.

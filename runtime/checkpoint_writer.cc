@@ -4,6 +4,7 @@
 #include "runtime/checkpoint_chunk.h"
 #include "runtime/checkpoint_file.h"
 #include "runtime/crc32c.h"
+#include "runtime/fault_point.h"
 #include "runtime/file.h"
 #include "runtime/record_writer.h"
 
@@ -23,6 +24,7 @@ class CheckpointRecords {
   void append_tensor(uint32_t index, ByteView bytes) {
     for (uint64_t offset = 0; offset < bytes.size(); offset += kChunkBytesMax) {
       const ByteView data = bytes.subspan(offset, std::min<uint64_t>(kChunkBytesMax, bytes.size() - offset));
+      fault_point("checkpoint.chunk");
       append(ChunkHead({index, offset, data}).bytes(), data);
     }
     footer_.set_tensor_bytes(footer_.tensor_bytes() + bytes.size());
@@ -33,7 +35,9 @@ class CheckpointRecords {
     v1::CheckpointRecord record;
     *record.mutable_footer() = footer_;
     writer_.append(record);
+    fault_point("checkpoint.before_sync");
     writer_.sync();
+    fault_point("checkpoint.after_sync");
     const CheckpointWritten written{writer_.written_bytes(), footer_.digest()};
     writer_.close();
     return written;
@@ -86,14 +90,6 @@ CheckpointWritten write_records(const std::filesystem::path& path, const Checkpo
   return records.finish();
 }
 
-bool is_temporary(const std::filesystem::path& path) {
-  constexpr std::string_view kMark = ".tmp-";
-  const std::string name = path.filename().string();
-  const size_t mark = name.rfind(kMark);
-  return mark != std::string::npos && mark + kMark.size() < name.size() &&
-         name.find_first_not_of("0123456789", mark + kMark.size()) == std::string::npos;
-}
-
 }  // namespace
 
 CheckpointWritten write_checkpoint(const std::filesystem::path& path, const CheckpointParts& parts,
@@ -107,7 +103,9 @@ CheckpointWritten write_checkpoint(const std::filesystem::path& path, const Chec
     if (before_rename) {
       before_rename();
     }
+    fault_point("checkpoint.before_rename");
     rename_durably(temporary, path);
+    fault_point("checkpoint.after_rename");
     return written;
   } catch (...) {
     std::filesystem::remove(temporary, ignored);
@@ -119,9 +117,10 @@ size_t remove_stale_temporaries(const std::filesystem::path& folder) {
   size_t removed = 0;
   std::error_code ignored;
   std::vector<std::filesystem::path> stale;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
-    if (entry.is_regular_file(ignored) && is_temporary(entry.path())) {
-      stale.push_back(entry.path());
+  auto entry = std::filesystem::recursive_directory_iterator(folder, ignored);
+  for (; !ignored && entry != std::filesystem::recursive_directory_iterator(); entry.increment(ignored)) {
+    if (entry->is_regular_file(ignored) && is_temporary_name(entry->path())) {
+      stale.push_back(entry->path());
     }
   }
   for (const auto& path : stale) {

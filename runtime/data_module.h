@@ -5,6 +5,7 @@
 
 #include "runtime/data_loader.h"
 #include "runtime/event.h"
+#include "runtime/state_dict.h"
 
 namespace troupe {
 
@@ -26,6 +27,10 @@ class DataModule {
   virtual void setup(Stage /*stage*/) {}
   /// Called when the call is over, also after an exception, and after the module's own teardown.
   virtual void teardown(Stage /*stage*/) {}
+  /// What a checkpoint keeps of it, copied at CheckpointTaken. A resumed fit gives it back after setup, before any
+  /// loader is asked for. Where the loaders stand is kept anyway.
+  virtual StateDict state_dict() const { return {}; }
+  virtual void load_state_dict(const StateDict& /*state*/) {}
   virtual std::shared_ptr<DataLoader> train_dataloader() { return nullptr; }
   virtual std::shared_ptr<DataLoader> val_dataloader() { return nullptr; }
   virtual std::shared_ptr<DataLoader> test_dataloader() { return nullptr; }

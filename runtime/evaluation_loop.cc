@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <concepts>
 
 #include "runtime/autocast.h"
 #include "runtime/step_outputs.h"
@@ -243,6 +244,7 @@ void EvaluationLoop::run_batch(const Batch& batch, int64_t index, v1::Evaluation
   ended.set_samples(static_cast<uint32_t>(batch.size()));
   if constexpr (requires { ended.mutable_metrics(); }) {
     collector_.take_step(ended.mutable_metrics());
+    report_metrics(ended.metrics());
   }
   progress.clear_metrics();
   collector_.save(progress.mutable_metrics());
@@ -257,15 +259,18 @@ void EvaluationLoop::end(v1::EvaluationProgress& progress) {
   typename Events::EpochEnded epoch_ended;
   google::protobuf::RepeatedPtrField<Metric> metrics;
   collector_.take_epoch(&metrics);
+  report_metrics(metrics);
   set_metrics(epoch_ended, metrics);
   emitter_.publish(std::move(epoch_ended));
   Events::on_end(module_);
   progress.Clear();
-  if (before_end) {
-    before_end();
-  }
   typename Events::Ended ended;
   set_metrics(ended, metrics);
+  if constexpr (std::same_as<typename Events::Ended, ValidationEnded>) {
+    if (before_end) {
+      before_end(ended);
+    }
+  }
   emitter_.publish(std::move(ended));
   for (const auto& metric : metrics) {
     result_.metrics.emplace_back(metric.name(), metric.value());

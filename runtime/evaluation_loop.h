@@ -33,8 +33,10 @@ class EvaluationLoop {
 
   /// Called after each batch, when its events are out; may throw to leave.
   std::function<void()> on_batch_boundary;
-  /// Called when the evaluation is over, just before its last event.
-  std::function<void()> before_end;
+  /// Told the metrics of each event that has any, just before it.
+  std::function<void(const google::protobuf::RepeatedPtrField<Metric>&)> on_metrics;
+  /// Called when a validation is over, just before its last event, which it may complete.
+  std::function<void(ValidationEnded&)> before_end;
 
   /// Runs `batches[i]` batches of each `loaders[i]`, one after the other. `progress` says what is done already when it
   /// is `running`, with the start's events; it is kept up to date throughout.
@@ -53,6 +55,11 @@ class EvaluationLoop {
   void run_batch(const Batch& batch, int64_t index, v1::EvaluationProgress& progress);
   template <class Events>
   void end(v1::EvaluationProgress& progress);
+  void report_metrics(const google::protobuf::RepeatedPtrField<Metric>& metrics) const {
+    if (on_metrics) {
+      on_metrics(metrics);
+    }
+  }
 
   Stage stage_;
   Module& module_;

@@ -31,6 +31,8 @@ class EventLogReader {
   const EventSequence& sequence() const { return sequence_; }
   const std::filesystem::path& file() const { return records_.path(); }
   uint64_t offset() const { return records_.offset(); }
+  /// Behind that event.
+  uint64_t end_offset() const { return records_.end_offset(); }
 
  private:
   bool accept(Event& event);

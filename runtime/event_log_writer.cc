@@ -3,10 +3,11 @@
 #include "runtime/error.h"
 #include "runtime/event_log_reader.h"
 #include "runtime/event_log_segments.h"
+#include "runtime/fault_point.h"
 
 namespace troupe {
 
-/// A log as its writer finds it: checked, and cut back to its last whole record.
+/// A log as its writer finds it: checked, and cut back to the last record that can be read.
 struct OpenedLog {
   std::filesystem::path events_dir;
   std::optional<Damage> recovery;
@@ -24,16 +25,33 @@ OpenedLog create_log(const std::filesystem::path& events_dir) {
   return opened;
 }
 
-OpenedLog open_log(const std::filesystem::path& events_dir) {
+/// Reads to the end; what is to be cut off there.
+std::optional<Damage> read_to_end(EventLogReader& reader, const std::filesystem::path& last_segment,
+                                  const std::optional<LogPlace>& cut_damage_after) {
+  try {
+    Event event;
+    while (reader.next(event)) {
+    }
+    return reader.torn_tail();
+  } catch (const DamageError& error) {
+    if (error.damage().file != last_segment || cut_damage_after != reader.sequence().place()) {
+      throw;
+    }
+    Damage damage = error.damage();
+    damage.bytes = File::open(last_segment).size() - damage.offset;
+    return damage;
+  }
+}
+
+OpenedLog open_log(const std::filesystem::path& events_dir, const EventLogWriterOptions& options) {
   const auto segments = list_log_segments(events_dir);
   if (segments.empty()) {
     return create_log(events_dir);
   }
+  sync_folder(events_dir);  // A process that died may have made a segment, and not have come to this.
   EventLogReader reader(events_dir);
-  Event event;
-  while (reader.next(event)) {
-  }
-  OpenedLog opened{events_dir, reader.torn_tail(), reader.sequence(), segments.back().number,
+  auto cut = read_to_end(reader, segments.back().path, options.cut_damage_after);
+  OpenedLog opened{events_dir, std::move(cut), reader.sequence(), segments.back().number,
                    File::open_to_write(segments.back().path)};
   if (opened.recovery) {
     opened.file.truncate(opened.recovery->offset);
@@ -45,7 +63,7 @@ OpenedLog open_log(const std::filesystem::path& events_dir) {
 }  // namespace
 
 EventLogWriter::EventLogWriter(const std::filesystem::path& events_dir, EventLogWriterOptions options)
-    : EventLogWriter(open_log(events_dir), options) {}
+    : EventLogWriter(open_log(events_dir, options), options) {}
 
 EventLogWriter::EventLogWriter(OpenedLog opened, EventLogWriterOptions options)
     : events_dir_(std::move(opened.events_dir)),
@@ -76,6 +94,7 @@ void EventLogWriter::append(const Event& event) {
   if (const auto problem = sequence_.problem_with(event, segment_.appended_bytes() == 0); !problem.empty()) {
     throw CorruptionError("cannot append to " + segment_path().string() + ": " + problem);
   }
+  fault_point("log.append");
   guarded([&] { segment_.append(event); });
   sequence_.advance(event);
 }
@@ -87,6 +106,7 @@ void EventLogWriter::append(std::span<const EventPtr> events) {
 }
 
 void EventLogWriter::write() {
+  fault_point("log.write");
   guarded([&] { segment_.write(); });
 }
 
@@ -106,8 +126,10 @@ void EventLogWriter::start_segment() {
   }
   guarded([&] {
     sync_segment();
+    fault_point("log.segment_synced");
     closed_bytes_ += segment_.appended_bytes();
     File next = File::create(log_segment_path(events_dir_, segment_number_ + 1));
+    fault_point("log.segment_created");
     sync_folder(events_dir_);
     segment_.close();
     segment_ = RecordWriter(std::move(next));

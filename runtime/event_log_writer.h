@@ -16,6 +16,9 @@ namespace troupe {
 struct EventLogWriterOptions {
   uint64_t segment_bytes_max =
       256U << 20;  ///< A segment that has reached this size is closed and the next one started.
+  /// Damage in the last segment directly behind this event is cut off on opening, as a torn tail is: for a caller that
+  /// knows that nothing behind it was ever promised to be durable (see place_before_damage).
+  std::optional<LogPlace> cut_damage_after = {};
 };
 
 /// The one writer of an event log: segments 00000001.tfrecord, 00000002.tfrecord, ... of Event records. For one thread;
@@ -26,10 +29,10 @@ class EventLogWriter {
  public:
   /// Starts a log in `events_dir` (made if missing) or goes on at the end of the one there, which is read and checked
   /// first: a torn tail of the last segment is cut off (see recovery()); anything else that is wrong throws
-  /// CorruptionError.
+  /// CorruptionError, unless the options say where damage may be cut off.
   explicit EventLogWriter(const std::filesystem::path& events_dir, EventLogWriterOptions options = {});
 
-  /// The torn tail that was cut off on opening.
+  /// What was cut off on opening, up to the end of its file.
   const std::optional<Damage>& recovery() const { return recovery_; }
 
   /// Serialises into the buffer, which is handed to the system when it is full. RunResumed starts a new segment. Throws

@@ -1,11 +1,20 @@
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <string>
 
 #include "runtime/event.h"
 
 namespace troupe {
+
+/// Where an event lies in a log: places grow from its first event to its last, over resumes too.
+struct LogPlace {
+  uint32_t incarnation = 0;
+  uint64_t seq = 0;
+
+  auto operator<=>(const LogPlace&) const = default;  // NOLINT(modernize-use-nullptr): it takes the 0 inside for one.
+};
 
 /// The rule by which the events of a log follow each other, for its writer and its readers alike:
 /// the first is RunStarted with seq 1; seq goes up by one; RunResumed starts a segment, counts the incarnations, has
@@ -24,6 +33,7 @@ class EventSequence {
   /// Of the last event; 0 for none.
   uint64_t last_seq() const { return last_seq_; }
   uint32_t incarnation() const { return incarnation_; }
+  LogPlace place() const { return {incarnation_, last_seq_}; }
 
  private:
   std::string problem_with_resume(const Event& event, bool starts_segment) const;

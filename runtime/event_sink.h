@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "runtime/event.h"
+#include "runtime/repeated_inputs.h"
 #include "runtime/run_state.h"
 
 namespace troupe {
@@ -56,6 +57,9 @@ class EventSink {
   /// Lends each callback with a Live hook for the event, which has been handed over, to the calling thread, one after
   /// the other in the order in which they were added: `turn` runs the hook, `apply` carries its commands out.
   virtual void lend(const EventPtr& event, const LiveTurn& turn, const std::function<void(const Round&)>& apply) = 0;
+  /// To be called before the state is copied: waits until at most one checkpoint is still being written, so that there
+  /// are never more than two copies. Every call is followed by take_checkpoint.
+  virtual void await_checkpoint_slot() {}
   /// Hands over the copied state with its CheckpointTaken event; the file is written later, elsewhere.
   virtual void take_checkpoint(std::shared_ptr<Event> taken, std::shared_ptr<Snapshot> snapshot, bool weights_only) = 0;
   /// Removes a checkpoint file unless one of the `saves_before` checkpoints taken last before it could not be written.
@@ -69,6 +73,9 @@ class EventSink {
   virtual bool has_inputs() const = 0;
   /// Takes them, in the order in which they came.
   virtual std::vector<v1::InputRecorded> take_inputs() = 0;
+  /// What an earlier process of the run decided here, where this one repeats it: whether a time-based validation is
+  /// due.
+  virtual DecidedBefore validation_decided_before() { return DecidedBefore::kUnknown; }
   /// Waits until there is a signal or an input.
   virtual void wait_for_input() = 0;
 };

@@ -17,6 +17,8 @@
 namespace troupe {
 namespace {
 
+constexpr std::string_view kTemporaryMark = ".tmp-";
+
 [[noreturn]] void throw_io_error(std::string_view operation, const std::filesystem::path& path, int code) {
   throw IoError("cannot " + std::string(operation) + " " + path.string() + ": " +
                 std::generic_category().message(code));
@@ -33,6 +35,15 @@ std::vector<iovec> remaining(const std::vector<ByteView>& views, uint64_t done) 
     }
   }
   return parts;
+}
+
+/// Of a folder that is there already: the process that made it may have died before the name was durable. A parent that
+/// this user may not read is another one's, and was there before.
+void sync_name_of(const std::filesystem::path& folder) {
+  const auto parent = folder.parent_path();
+  if (::access(parent.c_str(), R_OK) == 0) {
+    sync_folder(parent);
+  }
 }
 
 }  // namespace
@@ -187,15 +198,34 @@ std::string read_file(const std::filesystem::path& path) {
 }
 
 void create_folders(const std::filesystem::path& folder) {
+  std::filesystem::path there = std::filesystem::absolute(folder);
+  std::vector<std::filesystem::path> missing;
   std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error || !std::filesystem::is_directory(folder, error)) {
+  while (!std::filesystem::exists(there, error) && there.has_relative_path()) {
+    missing.push_back(there);
+    there = there.parent_path();
+  }
+  if (error || !std::filesystem::is_directory(there, error)) {
     throw_io_error("create folder", folder, error ? error.value() : ENOTDIR);
+  }
+  sync_name_of(there);
+  for (auto next = missing.rbegin(); next != missing.rend(); ++next) {
+    if (::mkdir(next->c_str(), 0777) != 0 && errno != EEXIST) {
+      throw_io_error("create folder", folder, errno);
+    }
+    sync_folder(next->parent_path());
   }
 }
 
 std::filesystem::path temporary_name(const std::filesystem::path& path) {
-  return path.string() + ".tmp-" + std::to_string(::getpid());
+  return path.string() + std::string(kTemporaryMark) + std::to_string(::getpid());
+}
+
+bool is_temporary_name(const std::filesystem::path& path) {
+  const std::string name = path.filename().string();
+  const size_t mark = name.rfind(kTemporaryMark);
+  return mark != std::string::npos && mark + kTemporaryMark.size() < name.size() &&
+         name.find_first_not_of("0123456789", mark + kTemporaryMark.size()) == std::string::npos;
 }
 
 }  // namespace troupe

@@ -66,10 +66,12 @@ void write_file_atomically(const std::filesystem::path& path, std::initializer_l
 /// The whole content of a small file.
 std::string read_file(const std::filesystem::path& path);
 
-/// Makes a folder and its parents.
+/// Makes a folder and those of its parents that are missing, and makes their names durable.
 void create_folders(const std::filesystem::path& folder);
 
 /// "<path>.tmp-<process id>": where a file is written before it gets its name.
 std::filesystem::path temporary_name(const std::filesystem::path& path);
+/// Whether temporary_name, in any process, gives such a name.
+bool is_temporary_name(const std::filesystem::path& path);
 
 }  // namespace troupe

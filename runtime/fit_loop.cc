@@ -24,7 +24,8 @@ FitLoop::FitLoop(Module& module, std::shared_ptr<DataLoader> train, DataLoaders 
       options_(options),
       training_(module, options.seed),
       limits_(limits_with(*train_loader_)),
-      first_limits_(limits_) {
+      first_limits_(limits_),
+      first_batch_size_(static_cast<uint32_t>(train_loader_->batch_size())) {
   require_automatic_options();
   if (options_.overfit_batches.value() > 0 && train_loader_->disable_shuffle()) {
     std::cerr << "troupe: warning: 'overfit_batches' trains on the same batches in every epoch: the training loader no "
@@ -165,8 +166,9 @@ void FitLoop::start_epoch() {
   loop().set_epoch_batch_size(loop().batch_size());
   adopt_batch_size(loop().epoch_batch_size());
   training_.epoch_metrics().reset();
-  const auto rates = training_.learning_rates();
-  loop().mutable_epoch_learning_rates()->Assign(rates.begin(), rates.end());
+  const auto rates = training_.group_rates();
+  loop().mutable_epoch_learning_rates()->Assign(rates.learning_rates.begin(), rates.learning_rates.end());
+  loop().mutable_epoch_momenta()->Assign(rates.momenta.begin(), rates.momenta.end());
   set_position(v1::STAGE_FIT);
   context_->enter_epoch_hook(training_.epoch_metrics());
   module_.on_train_epoch_start();
@@ -185,8 +187,13 @@ void FitLoop::end_epoch() {
   training_.epoch_metrics().take_epoch(ended.mutable_metrics());
   if (logs_learning_rates(/*per_step=*/false)) {
     log_learning_rates(ended.mutable_metrics(),
-                       {loop().epoch_learning_rates().begin(), loop().epoch_learning_rates().end()});
+                       {{loop().epoch_learning_rates().begin(), loop().epoch_learning_rates().end()},
+                        {loop().epoch_momenta().begin(), loop().epoch_momenta().end()}});
   }
+  training_.remember_metrics(ended.metrics());
+  const bool cut_short = static_cast<int64_t>(loop().batches_done()) < limits_.train_batches;
+  training_.check_plateaus(PlateauOptions::Interval::kEpoch, loop().epoch() + 1, cut_short,
+                           ended.mutable_learning_rates());
   loop().set_epochs_completed(loop().epoch() + 1);
   loop().set_phase(LoopState::PHASE_EPOCH_ENDED);
   emitter_->publish(std::move(ended));
@@ -228,7 +235,7 @@ void FitLoop::train_batch() {
   loop().set_window_batches(steps ? 0 : loop().window_batches());
   loop().set_batches_done(static_cast<uint64_t>(index) + 1);
   loop().set_total_batches(loop().total_batches() + 1);
-  const auto rates = logs_learning_rates(/*per_step=*/true) ? training_.learning_rates() : std::vector<double>();
+  const auto rates = logs_learning_rates(/*per_step=*/true) ? training_.group_rates() : GroupRates();
   if (steps && training_.automatic()) {
     optimizer_step(0);
   }
@@ -271,8 +278,11 @@ void FitLoop::validate() {
   EvaluationLoop evaluation(v1::STAGE_VALIDATE, module_, *emitter_, options_.precision);
   training_.set_modes_before_evaluation(modules_in_eval_mode(module_));
   evaluation.on_batch_boundary = [this] { check_interrupt(); };
-  evaluation.before_end = [this] {
+  evaluation.on_metrics = [this](const auto& metrics) { training_.remember_metrics(metrics); };
+  evaluation.before_end = [this](ValidationEnded& ended) {
     loop().set_validations(loop().validations() + 1);
+    training_.check_plateaus(PlateauOptions::Interval::kValidation, loop().validations(), /*cut_short=*/false,
+                             ended.mutable_learning_rates());
     start_validation_clock();
     loop().set_phase(LoopState::PHASE_TRAIN_BATCH);
   };
@@ -343,7 +353,9 @@ void FitLoop::start_validation_clock() {
 
 bool FitLoop::validation_time_has_come() {
   const uint64_t now_us = emitter_->elapsed_us();
-  if (now_us - loop().last_validation_us() < *limits_.validation_interval_us) {
+  const auto before = emitter_->sink().validation_decided_before();
+  if (before == DecidedBefore::kNo ||
+      (before == DecidedBefore::kUnknown && now_us - loop().last_validation_us() < *limits_.validation_interval_us)) {
     return false;
   }
   InputRecorded decided;

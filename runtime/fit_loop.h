@@ -41,6 +41,8 @@ class FitLoop : private ManualOptimization {
 
   /// The facts of this fit: what FitStarted holds.
   v1::FitStarted facts();
+  /// RunResumed with what it says of the fit, after restore().
+  RunResumed resumed();
 
   /// Runs to the end. `elapsed_us`: what the run had run before. Throws what the module, the data, the sink or a
   /// controller threw.
@@ -124,12 +126,11 @@ class FitLoop : private ManualOptimization {
   TrialResult run_trial(EventType about, const TrialOptions& options);
   void take_checkpoint(const v1::SaveCheckpoint& what, const std::string& from);
   /// `rates_used`: what the step was made with, if learning rates are logged per step.
-  void publish_batch_ended(const Batch& batch, const at::Tensor& loss, bool stepped,
-                           const std::vector<double>& rates_used);
+  void publish_batch_ended(const Batch& batch, const at::Tensor& loss, bool stepped, const GroupRates& rates_used);
   /// Whether LogLearningRates asked for rates at steps, or else at the ends of epochs.
   bool logs_learning_rates(bool per_step) const;
   /// Adds the learning rates to `metrics`, where LogLearningRates asked for them.
-  void log_learning_rates(google::protobuf::RepeatedPtrField<Metric>* metrics, const std::vector<double>& rates);
+  void log_learning_rates(google::protobuf::RepeatedPtrField<Metric>* metrics, const GroupRates& rates);
 
   /// Who stopped the run, and why.
   struct OperatorStop {
@@ -148,6 +149,7 @@ class FitLoop : private ManualOptimization {
   Training training_;
   LoopLimits limits_;
   const LoopLimits first_limits_;  // With the batch size that the loader was made with.
+  const uint32_t first_batch_size_;
   std::optional<EventEmitter> emitter_;
   ModuleContext* context_ = nullptr;  // While it runs.
   StopVotes votes_;

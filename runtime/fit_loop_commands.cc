@@ -115,6 +115,9 @@ void FitLoop::carry_out(const Decision& decision) {
       state.set_log_weight_decay(command.log_learning_rates().log_weight_decay());
       break;
     }
+    case v1::Command::kLogMetric:  // Besides the fold of CommandApplied: a plateau may watch it.
+      training_.remember_metric(command.log_metric().name(), command.log_metric().value());
+      break;
     case v1::Command::kCustom:
       emitter_->publish(user_event_of(decision));
       break;
@@ -123,7 +126,7 @@ void FitLoop::carry_out(const Decision& decision) {
       carry_out_checkpoint(decision);
       break;
     default:
-      break;  // LogMetric: the fold of CommandApplied is its whole effect.
+      break;
   }
 }
 

@@ -33,10 +33,18 @@ v1::FitStarted FitLoop::facts() {
   facts.set_validates_at_epoch_end(first_limits_.validates_at_epoch_end);
   facts.set_fast_dev_run(options_.fast_dev_run > 0);
   facts.set_log_every_n_steps(static_cast<uint32_t>(options_.log_every_n_steps));
-  facts.set_accumulate_grad_batches(static_cast<uint32_t>(accumulation()));
-  facts.set_batch_size(loop().batch_size() > 0 ? loop().batch_size()
-                                               : static_cast<uint32_t>(train_loader_->batch_size()));
+  facts.set_accumulate_grad_batches(static_cast<uint32_t>(options_.accumulate_grad_batches));
+  facts.set_batch_size(first_batch_size_);
   return facts;
+}
+
+RunResumed FitLoop::resumed() {
+  RunResumed resumed;
+  *resumed.mutable_fit() = facts();
+  resumed.mutable_fit()->clear_modules();
+  resumed.set_accumulate_grad_batches(loop().accumulate_grad_batches());
+  resumed.set_batch_size(loop().batch_size());
+  return resumed;
 }
 
 void FitLoop::set_position(Stage stage) {
@@ -52,16 +60,16 @@ void FitLoop::set_position(Stage stage) {
 void FitLoop::check_interrupt() {
   auto& sink = emitter_->sink();
   while (true) {
-    if (const int signal = sink.pending_signal()) {
-      emitter_->publish(input_of_signal(signal));
-      sink.flush();
-      interrupt(interrupted_by(signal), "interrupt");
-    }
-    if (sink.has_inputs()) {
+    if (sink.has_inputs()) {  // Before the signal: what was accepted is not lost with the process.
       record_inputs(*emitter_, [this](const Round& round) { apply(round, Event::kInputRecorded); });
       if (operator_stop_) {
         interrupt(stopped_by_operator(operator_stop_->from, operator_stop_->reason), operator_stop_->from);
       }
+    }
+    if (const int signal = sink.pending_signal()) {
+      emitter_->publish(input_of_signal(signal));
+      sink.flush();
+      interrupt(interrupted_by(signal), "interrupt");
     }
     if (!loop().paused()) {
       return;
@@ -126,6 +134,7 @@ void FitLoop::take_checkpoint(const v1::SaveCheckpoint& what, const std::string&
   taken->set_monitor(what.monitor());
   taken->set_score(what.score());
   taken->set_best(what.best());
+  emitter_->sink().await_checkpoint_slot();
   auto snapshot = training_.capture(what.weights_only());
   snapshot->position = emitter_->position();
   snapshot->elapsed_us = emitter_->elapsed_us();
@@ -133,15 +142,16 @@ void FitLoop::take_checkpoint(const v1::SaveCheckpoint& what, const std::string&
 }
 
 void FitLoop::publish_batch_ended(const Batch& batch, const at::Tensor& loss, bool stepped,
-                                  const std::vector<double>& rates_used) {
+                                  const GroupRates& rates_used) {
   auto event = emitter_->make<TrainBatchEnded>();
   auto* ended = event->mutable_train_batch_ended();
   training_.epoch_metrics().take_step(ended->mutable_metrics());
   ended->set_samples(static_cast<uint32_t>(batch.size()));
   const auto every = static_cast<uint64_t>(options_.log_every_n_steps);
-  if (!rates_used.empty() && stepped && every > 0 && loop().global_step() % every == 0) {
+  if (!rates_used.learning_rates.empty() && stepped && every > 0 && loop().global_step() % every == 0) {
     log_learning_rates(ended->mutable_metrics(), rates_used);
   }
+  training_.remember_metrics(ended->metrics());
   training_.add_changed_learning_rates(ended->mutable_learning_rates());
   std::shared_ptr<const StepOutputs> outputs;
   if (emitter_->wants_outputs(Event::kTrainBatchEnded)) {
@@ -158,8 +168,7 @@ bool FitLoop::logs_learning_rates(bool per_step) const {
   return how.on() && logs_per_step == per_step;
 }
 
-void FitLoop::log_learning_rates(google::protobuf::RepeatedPtrField<Metric>* metrics,
-                                 const std::vector<double>& rates) {
+void FitLoop::log_learning_rates(google::protobuf::RepeatedPtrField<Metric>* metrics, const GroupRates& rates) {
   const auto add = [&](const std::string& name, double value) {
     auto* metric = metrics->Add();
     metric->set_name(name);
@@ -167,10 +176,10 @@ void FitLoop::log_learning_rates(google::protobuf::RepeatedPtrField<Metric>* met
   };
   const auto& how = loop().log_learning_rates();
   const auto groups = training_.param_groups();
-  for (size_t i = 0; i < groups.size() && i < rates.size(); ++i) {
-    add(groups[i].name(), rates[i]);
+  for (size_t i = 0; i < groups.size() && i < rates.learning_rates.size(); ++i) {
+    add(groups[i].name(), rates.learning_rates[i]);
     if (how.log_momentum()) {
-      add(groups[i].name() + "-momentum", groups[i].momentum());
+      add(groups[i].name() + "-momentum", i < rates.momenta.size() ? rates.momenta[i] : groups[i].momentum());
     }
     if (how.log_weight_decay()) {
       add(groups[i].name() + "-weight_decay", groups[i].weight_decay());

@@ -16,6 +16,8 @@
 #include "runtime/lr_schedule.h"
 #include "runtime/manual_optimizer.h"
 #include "runtime/metric_collector.h"
+#include "runtime/plateau.h"
+#include "runtime/state_dict.h"
 #include "runtime/trainer_options.h"
 #include "runtime/user_event.h"
 
@@ -42,6 +44,8 @@ struct OptimizerConfig {
   std::optional<LrSchedule> lr_schedule = std::nullopt;  ///< Scales each group's rate as configured; none: it stays.
   Interval interval = Interval::kEpoch;                  ///< What the schedule counts: optimizer steps or epochs.
   int64_t frequency = 1;                                 ///< It is advanced after so many of them.
+  /// Reduces the rates, the schedule's too, when a metric stops improving. With automatic optimisation only.
+  std::optional<PlateauOptions> plateau = std::nullopt;
   std::string name = {};  ///< Names it in metrics ("lr-<name>"); by default its class, "Adam".
 };
 
@@ -82,6 +86,11 @@ class Module : public torch::nn::Module {
   virtual void teardown(Stage /*stage*/) {}
   /// The run fails with this message; the exception goes on to the caller afterwards.
   virtual void on_exception(const std::string& /*message*/) {}
+  /// Adds to a checkpoint what the module has besides parameters and buffers; in a fit, at CheckpointTaken, not for
+  /// weights alone. The other takes it back, before the tensors are loaded: in a fit that is resumed, and in an
+  /// evaluation of a checkpoint; empty where the checkpoint has nothing of it.
+  virtual void on_save_checkpoint(StateDict& /*state*/) {}
+  virtual void on_load_checkpoint(const StateDict& /*state*/) {}
   virtual void on_fit_start() {}
   virtual void on_fit_end() {}
   virtual void on_train_start() {}

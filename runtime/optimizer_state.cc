@@ -10,6 +10,7 @@
 #include "runtime/callback.h"
 #include "runtime/error.h"
 #include "runtime/state_dict.h"
+#include "runtime/tensor_copies.h"
 #include "runtime/torch_version.h"
 
 namespace troupe {
@@ -141,12 +142,12 @@ struct OptionLoader {
 
 struct StateSaver {
   StateDict& scalars;
-  std::vector<NamedTensor>& tensors;
+  TensorCopies& copies;
   const std::string& prefix;
   void operator()(const char* name, int64_t value) { scalars.set(name, value); }
   void operator()(const char* name, const at::Tensor& tensor) {
     if (tensor.defined()) {
-      tensors.push_back({prefix + name, detached_copy(tensor)});
+      copies.add(prefix + name, tensor);
     }
   }
 };
@@ -235,7 +236,7 @@ double weight_decay_of(OptimizerParamGroup& group) {
 }
 
 v1::OptimizerState capture_optimizer(Optimizer& optimizer, const torch::nn::Module& module, int index,
-                                     std::vector<NamedTensor>& tensors) {
+                                     TensorCopies& copies) {
   v1::OptimizerState result;
   result.set_type(optimizer_type(optimizer));
   const auto names = names_of(module);
@@ -253,7 +254,7 @@ v1::OptimizerState capture_optimizer(Optimizer& optimizer, const torch::nn::Modu
       }
       StateDict scalars;
       const std::string prefix = tensor_prefix(index, parameters[i]);
-      visit_state(*state->second, StateSaver{scalars, tensors, prefix});
+      visit_state(*state->second, StateSaver{scalars, copies, prefix});
       auto* parameter = result.add_parameters();
       parameter->set_parameter(parameters[i]);
       *parameter->mutable_scalars() = scalars.proto();

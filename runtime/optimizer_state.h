@@ -35,7 +35,7 @@ void set_momentum_of(torch::optim::Optimizer& optimizer, torch::optim::Optimizer
 /// result, which lacks what the schedule keeps. `module` names the parameters; one that is not the module's is a
 /// ConfigError.
 v1::OptimizerState capture_optimizer(torch::optim::Optimizer& optimizer, const torch::nn::Module& module, int index,
-                                     std::vector<NamedTensor>& tensors);
+                                     TensorCopies& copies);
 
 /// Throws MismatchError when the optimizer is of another class than the state's, or its groups hold other parameters.
 void require_matching_optimizer(torch::optim::Optimizer& optimizer, const torch::nn::Module& module,

@@ -7,12 +7,27 @@
 #include <random>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "runtime/error.h"
 #include "runtime/event_log_segments.h"
 
 namespace troupe {
 namespace {
+
+/// What processes that died while they wrote the configuration left.
+void remove_stale_configs(const RunPaths& paths) {
+  std::error_code ignored;
+  std::vector<std::filesystem::path> stale;
+  for (const auto& entry : std::filesystem::directory_iterator(paths.root, ignored)) {
+    if (is_temporary_name(entry.path()) && entry.path().stem() == paths.config().filename()) {
+      stale.push_back(entry.path());
+    }
+  }
+  for (const auto& path : stale) {
+    std::filesystem::remove(path, ignored);
+  }
+}
 
 File lock_run(const RunPaths& paths) {
   create_folders(paths.events());
@@ -24,6 +39,7 @@ File lock_run(const RunPaths& paths) {
     throw ConfigError("run directory " + paths.root.string() + " is being written by process " +
                       (holder.empty() ? "(unknown)" : holder) + "; a run has one writer");
   }
+  remove_stale_configs(paths);
   lock.truncate(0);
   lock.write_all({bytes_of(std::to_string(::getpid()) + "\n")}, 0);
   return lock;

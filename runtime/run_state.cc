@@ -30,6 +30,7 @@ void RunState::apply(const Event& event) {
       break;
     case Event::kTrainEpochEnded:
       set_metrics(event.train_epoch_ended().metrics());
+      set_learning_rates(event.train_epoch_ended().learning_rates());
       epochs_completed_ = position_.epoch() + 1;
       break;
     case Event::kValidationBatchEnded:
@@ -39,6 +40,7 @@ void RunState::apply(const Event& event) {
       set_metrics(event.validation_epoch_ended().metrics());
       break;
     case Event::kValidationEnded:
+      set_learning_rates(event.validation_ended().learning_rates());
       validations_ += sanity_checking() ? 0 : 1;
       break;
     case Event::kSanityCheckEnded:
@@ -79,6 +81,10 @@ void RunState::apply_run_event(const Event& event) {
       own(votes_).clear();  // Callbacks vote afresh.
       if (event.run_resumed().has_fit()) {
         set_fit(event.run_resumed().fit());
+        const auto& resumed = event.run_resumed();
+        accumulate_grad_batches_ =
+            resumed.accumulate_grad_batches() > 0 ? resumed.accumulate_grad_batches() : accumulate_grad_batches_;
+        batch_size_ = resumed.batch_size() > 0 ? resumed.batch_size() : batch_size_;
       }
       break;
     case Event::kRunEnded:

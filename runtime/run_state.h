@@ -62,7 +62,8 @@ class RunState {
   /// Path of the newest checkpoint that was the best by its monitor when taken, of the first sender that said so; empty
   /// for none.
   std::string best_checkpoint() const;
-  /// The facts of the fit, without its module table and with the momenta as last commanded; all zero before FitStarted.
+  /// The facts of the fit, without its module table and with the momenta as it started with them or as last commanded
+  /// (a schedule that cycles them is not followed); all zero before FitStarted.
   const v1::FitStarted& fit() const { return *fit_; }
 
   /// Batches per optimizer step, as last commanded or as the fit started; an open window keeps its length.

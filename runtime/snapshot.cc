@@ -7,26 +7,14 @@
 
 #include "runtime/error.h"
 #include "runtime/seed.h"
+#include "runtime/tensor_copies.h"
+#include "runtime/tensor_names.h"
 
 namespace troupe {
 namespace {
 
-constexpr char kModulePrefix[] = "module.";
 constexpr char kGradientPrefix[] = "gradient.";
 constexpr char kCpuRng[] = "rng.cpu";
-
-std::vector<NamedTensor> named_state(const torch::nn::Module& module) {
-  std::vector<NamedTensor> named;
-  for (const auto& parameter : module.named_parameters()) {
-    named.push_back({kModulePrefix + parameter.key(), parameter.value()});
-  }
-  for (const auto& buffer : module.named_buffers()) {
-    if (buffer.value().defined()) {
-      named.push_back({kModulePrefix + buffer.key(), buffer.value()});
-    }
-  }
-  return named;
-}
 
 std::string describe_tensor(const at::Tensor& tensor) {
   std::ostringstream text;
@@ -84,8 +72,17 @@ void require_match(const std::vector<NamedTensor>& wanted, const std::vector<Nam
 
 }  // namespace
 
-at::Tensor detached_copy(const at::Tensor& tensor) {
-  return tensor.detach().to(at::kCPU, tensor.scalar_type(), /*non_blocking=*/false, /*copy=*/true).contiguous();
+std::vector<NamedTensor> named_state(const torch::nn::Module& module) {
+  std::vector<NamedTensor> named;
+  for (const auto& parameter : module.named_parameters()) {
+    named.push_back({kModulePrefix + parameter.key(), parameter.value()});
+  }
+  for (const auto& buffer : module.named_buffers()) {
+    if (buffer.value().defined()) {
+      named.push_back({kModulePrefix + buffer.key(), buffer.value()});
+    }
+  }
+  return named;
 }
 
 const at::Tensor* find_tensor(const std::vector<NamedTensor>& tensors, const std::string& name) {
@@ -97,9 +94,9 @@ const at::Tensor* find_tensor(const std::vector<NamedTensor>& tensors, const std
   return nullptr;
 }
 
-void capture_module(const torch::nn::Module& module, std::vector<NamedTensor>& tensors) {
+void capture_module(const torch::nn::Module& module, TensorCopies& copies) {
   for (const auto& named : named_state(module)) {
-    tensors.push_back({named.name, detached_copy(named.tensor)});
+    copies.add(named.name, named.tensor);
   }
 }
 
@@ -121,10 +118,10 @@ void restore_module(torch::nn::Module& module, const std::vector<NamedTensor>& t
   }
 }
 
-void capture_gradients(const torch::nn::Module& module, std::vector<NamedTensor>& tensors) {
+void capture_gradients(const torch::nn::Module& module, TensorCopies& copies) {
   for (const auto& parameter : module.named_parameters()) {
     if (parameter.value().grad().defined()) {
-      tensors.push_back({kGradientPrefix + parameter.key(), detached_copy(parameter.value().grad())});
+      copies.add(kGradientPrefix + parameter.key(), parameter.value().grad());
     }
   }
 }
@@ -138,8 +135,8 @@ void restore_gradients(torch::nn::Module& module, const std::vector<NamedTensor>
   }
 }
 
-void capture_rng(std::vector<NamedTensor>& tensors) {
-  tensors.push_back({kCpuRng, default_rng_state()});
+void capture_rng(TensorCopies& copies) {
+  copies.add(kCpuRng, default_rng_state());
 }
 
 void restore_rng(const std::vector<NamedTensor>& tensors) {

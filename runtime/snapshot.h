@@ -18,23 +18,26 @@ struct NamedTensor {
   at::Tensor tensor;  ///< On the CPU, contiguous, without a graph, shared with nobody who writes.
 };
 
-/// A copy of everything that the training thread owns and the future depends on. Belongs to whoever holds it; no thread
-/// changes it.
+class TensorCopies;
+
+/// A copy of everything that the training thread owns and the future depends on. Whoever else holds it only reads; the
+/// training thread fills it anew when nobody does any more.
 struct Snapshot {
   std::vector<NamedTensor> tensors;
+  std::vector<NamedTensor> spare;  ///< Memory for tensors that it held before; not part of the copy.
   v1::TrainingState state;
   Position position;
   uint64_t elapsed_us = 0;
 };
 
-/// A copy that shares nothing with `tensor`.
-at::Tensor detached_copy(const at::Tensor& tensor);
-
 /// The tensor of this name, or nullptr.
 const at::Tensor* find_tensor(const std::vector<NamedTensor>& tensors, const std::string& name);
 
+/// Parameters and buffers as "module.<name>", in registration order: the live ones, not copies.
+std::vector<NamedTensor> named_state(const torch::nn::Module& module);
+
 /// Copies parameters and buffers as "module.<name>", in registration order.
-void capture_module(const torch::nn::Module& module, std::vector<NamedTensor>& tensors);
+void capture_module(const torch::nn::Module& module, TensorCopies& copies);
 
 /// Throws MismatchError, with the list of missing, unexpected and mismatched names, unless restore_module would work.
 void require_matching_module(const torch::nn::Module& module, const std::vector<NamedTensor>& tensors);
@@ -44,12 +47,12 @@ void require_matching_module(const torch::nn::Module& module, const std::vector<
 void restore_module(torch::nn::Module& module, const std::vector<NamedTensor>& tensors);
 
 /// Copies the gradients of an open accumulation window as "gradient.<parameter>".
-void capture_gradients(const torch::nn::Module& module, std::vector<NamedTensor>& tensors);
+void capture_gradients(const torch::nn::Module& module, TensorCopies& copies);
 /// Puts them back; parameters that have none in `tensors` get none.
 void restore_gradients(torch::nn::Module& module, const std::vector<NamedTensor>& tensors);
 
 /// The default CPU generator's state, as the tensor "rng.cpu".
-void capture_rng(std::vector<NamedTensor>& tensors);
+void capture_rng(TensorCopies& copies);
 void restore_rng(const std::vector<NamedTensor>& tensors);
 
 }  // namespace troupe

@@ -2,6 +2,7 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -21,16 +22,6 @@ constexpr std::array<std::pair<v1::DType, at::ScalarType>, 10> kTypes{{{v1::DTYP
                                                                        {v1::DTYPE_UINT8, at::kByte},
                                                                        {v1::DTYPE_BOOL, at::kBool}}};
 
-v1::DType to_dtype(const NamedTensor& named) {
-  for (const auto& [dtype, scalar_type] : kTypes) {
-    if (scalar_type == named.tensor.scalar_type()) {
-      return dtype;
-    }
-  }
-  throw ConfigError("checkpoint: tensor '" + named.name + "' is of dtype " + c10::toString(named.tensor.scalar_type()) +
-                    ", which the format does not have");
-}
-
 at::ScalarType to_scalar_type(v1::DType dtype) {
   for (const auto& [known, scalar_type] : kTypes) {
     if (known == dtype) {
@@ -41,6 +32,22 @@ at::ScalarType to_scalar_type(v1::DType dtype) {
 }
 
 }  // namespace
+
+v1::DType to_dtype(const NamedTensor& named) {
+  for (const auto& [dtype, scalar_type] : kTypes) {
+    if (scalar_type == named.tensor.scalar_type()) {
+      return dtype;
+    }
+  }
+  throw ConfigError("checkpoint: tensor '" + named.name + "' is of dtype " + c10::toString(named.tensor.scalar_type()) +
+                    ", which the format does not have");
+}
+
+at::Tensor to_tensor(const TensorView& view) {
+  const auto tensor = torch::empty(view.shape, torch::dtype(to_scalar_type(view.dtype)));
+  std::copy(view.bytes.begin(), view.bytes.end(), static_cast<std::byte*>(tensor.data_ptr()));
+  return tensor;
+}
 
 TensorView view_tensor(const NamedTensor& named) {
   TensorView view;

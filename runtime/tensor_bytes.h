@@ -5,6 +5,12 @@
 
 namespace troupe {
 
+/// The type of a tensor's elements. Throws ConfigError for one that the format does not have.
+v1::DType to_dtype(const NamedTensor& named);
+
+/// A tensor of its own with these bytes, which may lie at any alignment.
+at::Tensor to_tensor(const TensorView& view);
+
 /// A tensor of a snapshot as the checkpoint writer takes it; valid as long as the tensor. Throws ConfigError for a
 /// dtype that the format does not have.
 TensorView view_tensor(const NamedTensor& named);

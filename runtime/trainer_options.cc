@@ -98,6 +98,9 @@ void TrainerOptions::describe(OptionVisitor& visit) {
       .greater_than(0);
   visit("drain_deadline_s", drain_deadline_s, "Seconds that the end of a run waits for callbacks that only look.")
       .at_least(0);
+  visit("log_segment_bytes", log_segment_bytes,
+        "Size at which a segment of the event log is closed and the next one started.")
+      .at_least(4096);
   visit("handle_signals", handle_signals, "SIGINT and SIGTERM stop the run at the next batch with a checkpoint.");
 }
 

@@ -74,9 +74,10 @@ struct TrainerOptions {
   std::string name = "troupe";
   std::string run_dir = {};  ///< The run directory itself. Empty: default_root_dir/name/<run id>.
 
-  double controller_deadline_s = 60;  ///< How long the loop waits for a controller; inf: for ever.
-  double drain_deadline_s = 30;       ///< How long the end of a run waits for observers.
-  bool handle_signals = true;         ///< SIGINT and SIGTERM stop the run at the next batch with a checkpoint.
+  double controller_deadline_s = 60;      ///< How long the loop waits for a controller; inf: for ever.
+  double drain_deadline_s = 30;           ///< How long the end of a run waits for observers.
+  int64_t log_segment_bytes = 256 << 20;  ///< A segment of the event log that has reached this size is closed.
+  bool handle_signals = true;             ///< SIGINT and SIGTERM stop the run at the next batch with a checkpoint.
 
   void describe(OptionVisitor& visit);
   /// Throws ConfigError for options that contradict each other, and says why.

@@ -9,19 +9,34 @@
 #include "runtime/evaluation_loop.h"
 #include "runtime/optimizer_state.h"
 #include "runtime/seed.h"
+#include "runtime/tensor_copies.h"
 
 namespace troupe {
 namespace {
 
 constexpr char kRngBeforeSanityCheck[] = "rng.before_sanity_check";
 
-void check_config(const OptimizerConfig& config) {
+void check_config(const OptimizerConfig& config, bool automatic) {
   if (config.optimizer == nullptr) {
     throw ConfigError("configure_optimizers: gave a config without an optimizer");
   }
   require_known_optimizer(*config.optimizer);
   if (config.frequency < 1) {
     throw ConfigError("configure_optimizers: frequency must be at least 1, got " + std::to_string(config.frequency));
+  }
+  if (config.lr_schedule && config.lr_schedule->cycles_momentum()) {
+    for (auto& group : config.optimizer->param_groups()) {
+      if (!has_momentum(group)) {
+        throw ConfigError("configure_optimizers: the schedule " + config.lr_schedule->name() +
+                          " cycles the momentum, but " + optimizer_type(*config.optimizer) +
+                          " has neither a momentum nor betas: set cycle_momentum = false");
+      }
+    }
+  }
+  if (config.plateau && !automatic) {
+    throw ConfigError(
+        "configure_optimizers: a plateau is for automatic optimisation, but the module optimises manually: leave it "
+        "out, and set the rate in training_step or by command");
   }
 }
 
@@ -55,7 +70,7 @@ std::vector<Training::Slot> Training::take_optimizers(Module& module) {
   std::vector<Slot> slots;
   std::map<std::string, int> uses;
   for (auto& config : configs) {
-    check_config(config);
+    check_config(config, automatic);
     std::string name = config.name.empty() ? optimizer_type(*config.optimizer) : config.name;
     if (const int earlier = uses[name]++; earlier > 0) {
       name.append("-").append(std::to_string(earlier));
@@ -72,6 +87,10 @@ Training::Training(Module& module, uint64_t seed)
       slot.base_lrs.push_back(group.options().get_lr());
     }
     slot.lr_factors.assign(slot.base_lrs.size(), 1.0);
+    slot.momentum_commanded.assign(slot.base_lrs.size(), false);
+    if (slot.config.plateau) {
+      slot.plateau.emplace(*slot.config.plateau);
+    }
     slot.apply_schedule();
     require_named_parameters(*slot.config.optimizer, module_);
   }
@@ -90,42 +109,6 @@ void Training::optimizer_step(size_t index) {
   auto& slot = optimizers_[index];
   if (automatic_ && slot.counts(OptimizerConfig::Interval::kStep)) {
     count_unit(slot);
-  }
-}
-
-void Training::epoch_ended() {
-  for (auto& slot : optimizers_) {
-    if (automatic_ && slot.counts(OptimizerConfig::Interval::kEpoch)) {
-      count_unit(slot);
-    }
-  }
-}
-
-void Training::advance_schedule(size_t index) {
-  auto& slot = optimizers_[index];
-  ++slot.schedule_step;
-  slot.apply_schedule();
-}
-
-void Training::count_unit(Slot& slot) {
-  if (++slot.schedule_units % slot.config.frequency == 0 && module_.lr_scheduler_step()) {
-    ++slot.schedule_step;
-    slot.apply_schedule();
-  }
-}
-
-bool Training::schedules_per_step() const {
-  return std::any_of(optimizers_.begin(), optimizers_.end(),
-                     [](const Slot& slot) { return slot.counts(OptimizerConfig::Interval::kStep); });
-}
-
-void Training::Slot::apply_schedule() {
-  if (!config.lr_schedule) {
-    return;
-  }
-  auto& groups = config.optimizer->param_groups();
-  for (size_t i = 0; i < groups.size(); ++i) {
-    groups[i].options().set_lr(lr_factors[i] * scheduled_lr(i));
   }
 }
 
@@ -149,62 +132,31 @@ std::vector<v1::ParamGroup> Training::param_groups() {
   return result;
 }
 
-std::vector<double> Training::learning_rates() {
-  std::vector<double> rates;
-  for_each_group([&](const Slot&, size_t, torch::optim::OptimizerParamGroup& group) {
-    rates.push_back(group.options().get_lr());
-  });
-  return rates;
-}
-
-void Training::add_changed_learning_rates(google::protobuf::RepeatedField<double>* rates) {
-  auto* emitted = loop_.mutable_emitted_learning_rates();
-  int place = 0;
-  bool changed = false;
-  for_each_group([&](const Slot&, size_t, torch::optim::OptimizerParamGroup& group) {
-    changed = changed || place >= emitted->size() || group.options().get_lr() != (*emitted)[place];
-    ++place;
-  });
-  if (changed || place != emitted->size()) {
-    emitted->Clear();
-    for (const double rate : learning_rates()) {
-      emitted->Add(rate);
-    }
-    *rates = *emitted;
-  }
-}
-
 std::vector<std::string> Training::modules_not_training() const {
   return modes_before_evaluation_ ? *modes_before_evaluation_ : modules_in_eval_mode(module_);
 }
 
 std::shared_ptr<Snapshot> Training::capture(bool weights_only) {
-  auto snapshot = std::make_shared<Snapshot>();
-  capture_module(module_, snapshot->tensors);
+  auto snapshot = free_shadow();
+  auto& state = snapshot->state;
+  state.Clear();
+  TensorCopies copies(*snapshot);
+  capture_module(module_, copies);
   if (weights_only) {
     return snapshot;
   }
-  auto& state = snapshot->state;
   for (size_t index = 0; index < optimizers_.size(); ++index) {
     const auto& slot = optimizers_[index];
     auto& saved = *state.add_optimizers();
-    saved = capture_optimizer(optimizer(index), module_, static_cast<int>(index), snapshot->tensors);
-    saved.set_schedule_step(static_cast<uint64_t>(slot.schedule_step));
-    saved.set_schedule_units(static_cast<uint64_t>(slot.schedule_units));
-    for (size_t i = 0; i < slot.base_lrs.size(); ++i) {
-      auto& group = *saved.mutable_groups(static_cast<int>(i));
-      group.set_base_lr(slot.base_lrs[i]);
-      if (slot.lr_factors[i] != 1.0) {
-        group.set_lr_factor(slot.lr_factors[i]);
-      }
-    }
+    saved = capture_optimizer(optimizer(index), module_, static_cast<int>(index), copies);
+    slot.save_rates(saved);
   }
   if (holds_gradients()) {
-    capture_gradients(module_, snapshot->tensors);
+    capture_gradients(module_, copies);
   }
-  capture_rng(snapshot->tensors);
+  capture_rng(copies);
   if (rng_before_sanity_check_.defined()) {
-    snapshot->tensors.push_back({kRngBeforeSanityCheck, rng_before_sanity_check_.clone()});
+    copies.add(kRngBeforeSanityCheck, rng_before_sanity_check_);
   }
   *state.mutable_loop() = loop_;
   epoch_metrics_.save(state.mutable_loop()->mutable_epoch_metrics());
@@ -215,7 +167,25 @@ std::shared_ptr<Snapshot> Training::capture(bool weights_only) {
   for (const auto& name : frozen_parameters(module_)) {
     state.add_frozen_parameters(name);
   }
+  StateDict module_state;
+  module_.on_save_checkpoint(module_state);
+  *state.mutable_module_state() = module_state.proto();
+  if (data_state_) {
+    *state.mutable_data_state() = data_state_().proto();
+  }
   return snapshot;
+}
+
+std::shared_ptr<Snapshot> Training::free_shadow() {
+  for (auto& shadow : shadows_) {
+    if (!shadow) {
+      shadow = std::make_shared<Snapshot>();
+    }
+    if (shadow.use_count() == 1) {
+      return shadow;
+    }
+  }
+  return std::make_shared<Snapshot>();
 }
 
 void Training::restore(const Snapshot& snapshot) {
@@ -226,6 +196,7 @@ void Training::restore(const Snapshot& snapshot) {
                         " optimizers, the module configures " + std::to_string(count) +
                         (state.optimizers_size() == 0 ? ": weights alone cannot continue a run" : ""));
   }
+  module_.on_load_checkpoint(StateDict(state.module_state()));  // It may make submodules that have tensors there.
   require_matching_module(module_, snapshot.tensors);
   for (int index = 0; index < count; ++index) {
     require_matching_optimizer(optimizer(static_cast<size_t>(index)), module_, state.optimizers(index));
@@ -234,13 +205,7 @@ void Training::restore(const Snapshot& snapshot) {
     auto& slot = optimizers_[static_cast<size_t>(index)];
     const auto& saved = state.optimizers(index);
     restore_optimizer(*slot.config.optimizer, module_, index, saved, snapshot.tensors);
-    slot.schedule_step = static_cast<int64_t>(saved.schedule_step());
-    slot.schedule_units = static_cast<int64_t>(saved.schedule_units());
-    for (size_t i = 0; i < slot.base_lrs.size(); ++i) {
-      const auto& group = saved.groups(static_cast<int>(i));
-      slot.base_lrs[i] = group.base_lr();
-      slot.lr_factors[i] = group.has_lr_factor() ? group.lr_factor() : 1.0;
-    }
+    slot.load_rates(saved);
   }
   restore_module(module_, snapshot.tensors);
   loop_ = state.loop();

@@ -2,6 +2,7 @@
 
 #include <troupe/v1/checkpoint.pb.h>
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -10,8 +11,15 @@
 
 #include "runtime/module.h"
 #include "runtime/snapshot.h"
+#include "runtime/state_dict.h"
 
 namespace troupe {
+
+/// What a step is made with, by parameter group.
+struct GroupRates {
+  std::vector<double> learning_rates;
+  std::vector<double> momenta;  ///< Only where a schedule cycles them.
+};
 
 /// What a fit changes: the module, its optimizers and schedules, and where the loop stands. Everything that resuming
 /// needs is captured and restored here. Used from the loop's thread only.
@@ -41,10 +49,24 @@ class Training {
   /// Advances the schedule of one optimizer, if it has one.
   void advance_schedule(size_t index);
 
+  // Plateaus (training_schedules.cc).
+
+  bool uses_plateau() const;
+  /// Keeps the latest value of every metric, for the plateaus; does nothing where there are none.
+  void remember_metric(const std::string& name, double value);
+  void remember_metrics(const google::protobuf::RepeatedPtrField<v1::Metric>& metrics);
+  /// Lets the plateaus of this interval look at their metric, if the `count`-th epoch or validation is one of theirs,
+  /// and adds the rates of every group to `rates` if they are not those emitted last. Throws ConfigError, with the
+  /// names of the metrics that there are, when the metric is not among them; in an epoch that was cut short, where it
+  /// may not have come yet, there is then no check.
+  void check_plateaus(PlateauOptions::Interval interval, uint64_t count, bool cut_short,
+                      google::protobuf::RepeatedField<double>* rates);
+
   /// Facts of every parameter group of every optimizer, named as Lightning's LearningRateMonitor does.
   std::vector<v1::ParamGroup> param_groups();
   /// Rates of every group, in the order of param_groups().
   std::vector<double> learning_rates();
+  GroupRates group_rates();
   /// Adds the rates of every group, unless they are those that it added last.
   void add_changed_learning_rates(google::protobuf::RepeatedField<double>* rates);
 
@@ -54,7 +76,7 @@ class Training {
   /// alone gives now; where that is 0, by the ratio to the configured rate. Where that is 0 too, `lr` takes its place.
   /// False when there is no such group.
   bool set_learning_rate(double lr, const std::string& group);
-  /// Sets the momentum, or the first beta, of the groups.
+  /// Sets the momentum, or the first beta, of the groups; from here on a schedule that cycles it leaves it alone.
   void set_momentum(double momentum, const std::string& group);
   /// Why the momentum cannot be set; empty when it can.
   std::string momentum_refusal(double momentum, const std::string& group);
@@ -70,6 +92,8 @@ class Training {
   std::vector<std::reference_wrapper<torch::optim::Optimizer>> all_optimizers();
   /// Whether any schedule counts optimizer steps.
   bool schedules_per_step() const;
+  /// Whether any schedule changes momenta too.
+  bool cycles_momentum() const;
 
   /// Modes of the submodules as an evaluation found them: while one runs, these are what a snapshot keeps.
   void set_modes_before_evaluation(std::optional<std::vector<std::string>> modes) {
@@ -81,7 +105,10 @@ class Training {
   /// Names of the submodules that do not train: those in eval mode, but while an evaluation runs those that were.
   std::vector<std::string> modules_not_training() const;
 
-  /// Copies everything.
+  /// What the data module adds to a checkpoint and takes from one; unset: nothing.
+  void set_data_state(std::function<StateDict()> data_state) { data_state_ = std::move(data_state); }
+
+  /// Copies everything, into one of two snapshots that are used in turn where nobody holds them any more.
   std::shared_ptr<Snapshot> capture(bool weights_only);
   /// Puts everything back. Throws MismatchError, before the module is changed, when the snapshot is of another model or
   /// optimizer.
@@ -92,15 +119,21 @@ class Training {
     OptimizerConfig config;
     std::string name;  // "Adam"; the second one of that name is "Adam-1".
     std::vector<double> base_lrs = {};
-    std::vector<double> lr_factors = {};  // What SetLearningRate multiplies the schedule's rates by.
-    int64_t schedule_step = 0;            // Advances that the schedule has made.
-    int64_t schedule_units = 0;           // Steps or epochs that it has counted.
+    std::vector<double> lr_factors = {};  // What SetLearningRate and a plateau multiply the schedule's rates by.
+    std::vector<bool> momentum_commanded = {};
+    int64_t schedule_step = 0;   // Advances that the schedule has made.
+    int64_t schedule_units = 0;  // Steps or epochs that it has counted.
+    std::optional<Plateau> plateau = std::nullopt;
 
     bool counts(OptimizerConfig::Interval interval) const {
       return config.lr_schedule.has_value() && config.interval == interval;
     }
+    bool cycles_momentum() const { return config.lr_schedule.has_value() && config.lr_schedule->cycles_momentum(); }
     std::string group_name(size_t index) const;
     void apply_schedule();
+    /// Everything about rates: of one group, to and from a checkpoint.
+    void save_rates(v1::OptimizerState& state) const;
+    void load_rates(const v1::OptimizerState& state);
     /// What the schedule alone gives now.
     double scheduled_lr(size_t index) const {
       return config.lr_schedule ? (*config.lr_schedule)(base_lrs[index], schedule_step) : base_lrs[index];
@@ -110,6 +143,7 @@ class Training {
   static std::vector<Slot> take_optimizers(Module& module);
 
   void count_unit(Slot& slot);
+  void check_plateau(Slot& slot, uint64_t count, bool cut_short);
   /// Calls visit(slot, index in the slot, group) for every group of every optimizer.
   template <class Visit>
   void for_each_group(const Visit& visit) {
@@ -135,6 +169,9 @@ class Training {
   /// Gradients that the next step still needs. The loop cannot know of a manual one's.
   bool holds_gradients() const { return !automatic_ || loop_.accumulated_batches() > 0; }
 
+  /// A snapshot that nobody else holds.
+  std::shared_ptr<Snapshot> free_shadow();
+
   Module& module_;
   bool automatic_;
   std::vector<Slot> optimizers_;
@@ -143,6 +180,8 @@ class Training {
   MetricCollector epoch_metrics_;
   std::optional<std::vector<std::string>> modes_before_evaluation_;
   at::Tensor rng_before_sanity_check_;
+  std::function<StateDict()> data_state_;
+  std::array<std::shared_ptr<Snapshot>, 2> shadows_;  // Made at the first saves.
 };
 
 }  // namespace troupe

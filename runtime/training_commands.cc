@@ -47,6 +47,8 @@ bool Training::has_group(const std::string& group) {
 }
 
 bool Training::set_learning_rate(double lr, const std::string& group) {
+  // The command's event has told this rate. The next one is told even if it is what was emitted before the command.
+  loop_.clear_emitted_learning_rates();
   return for_each_group(group, [&](Slot& slot, size_t index, OptimizerParamGroup&) { slot.set_lr(lr, index); });
 }
 
@@ -77,8 +79,9 @@ std::string Training::momentum_refusal(double momentum, const std::string& group
 }
 
 void Training::set_momentum(double momentum, const std::string& group) {
-  for_each_group(group, [&](Slot& slot, size_t, OptimizerParamGroup& target) {
+  for_each_group(group, [&](Slot& slot, size_t index, OptimizerParamGroup& target) {
     set_momentum_of(*slot.config.optimizer, target, momentum);
+    slot.momentum_commanded[index] = slot.cycles_momentum();
   });
 }
 

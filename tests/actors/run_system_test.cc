@@ -119,6 +119,7 @@ class ActorRun {
   void checkpoint(const std::string& path) {
     Event taken;
     taken.mutable_checkpoint_taken()->set_path(path);
+    system_->await_checkpoint_slot();
     system_->take_checkpoint(fresh(std::move(taken)), std::make_shared<Snapshot>(Snapshot{{1.0F, 2.0F}}), false);
   }
   RunState finish() { return system_->finish(v1::RUN_STATUS_FINISHED, "done"); }

@@ -286,6 +286,21 @@ TEST_CASE("a checkpoint of another model is refused with the names that differ, 
   CHECK(weights_of(other) == before);
 }
 
+TEST_CASE("a run cannot go on from a checkpoint of weights only, and the error says what is missing in it") {
+  const TemporaryFolder folder;
+  const std::string imported = (folder.path() / "imported.ckpt").string();
+  CheckpointParts parts;
+  parts.header.set_weights_only(true);
+  parts.header.set_imported_from("model.safetensors");
+  write_checkpoint(imported, parts);
+  Trainer trainer(tiny_options(folder.path() / "run"));
+  CHECK(failure_of<ConfigError>(trainer, imported)
+            .starts_with("resume " + imported +
+                         ": a checkpoint of weights only, imported from model.safetensors: it has no loop position, no "
+                         "optimizers, no random generator state and no callback states"));
+  CHECK_FALSE(fs::exists(folder.path() / "run"));
+}
+
 TEST_CASE("a log that cannot be written fails the run") {
   const TemporaryFolder folder;
   Trainer trainer(tiny_options(folder.path() / "run"));

@@ -90,6 +90,20 @@ TEST_CASE("the log of a fit is one JSON event a line from seq 1, and the state i
   CHECK(tool("checkpoint verify " + run + "/checkpoints/last.ckpt").status == 0);
 }
 
+TEST_CASE("a fit is forked into a run of its own, with other options, and what it left stays as it was") {
+  const TemporaryFolder folder;
+  const std::string first = (folder.path() / "first").string();
+  const std::string second = (folder.path() / "second").string();
+  REQUIRE(digits("fit --trainer.max_epochs 2 --run-dir " + first).status == 0);
+  const std::string before = tool("log show " + first).output;
+  REQUIRE(digits("fit --resume " + first + " --fork --trainer.max_epochs 3 --run-dir " + second).status == 0);
+  CHECK(tool("log show " + first).output == before);
+  CHECK(tool("state " + second).output.find("\"epochs_completed\": 3") != std::string::npos);
+  CHECK(tool("log verify " + second).status == 0);
+  check_refused(digits("fit --resume " + first + " --fork --run-dir " + second), 2, "holds a run already");
+  check_refused(digits("fit --fork --run-dir " + (folder.path() / "third").string()), 2, "--resume");
+}
+
 TEST_CASE("wrong input is refused in one line that says what is allowed") {
   const TemporaryFolder folder;
   const std::string run = "fit --run-dir " + (folder.path() / "run").string() + " ";

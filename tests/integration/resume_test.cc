@@ -16,8 +16,9 @@
 #include "runtime/checkpoint_file.h"
 #include "runtime/error.h"
 #include "runtime/event_log_verify.h"
-#include "runtime/tensor_dataset.h"
 #include "tests/support/files.h"
+#include "tests/support/noisy_fit.h"
+#include "tests/support/rewrite_checkpoint.h"
 #include "tests/support/run_fingerprint.h"
 #include "tests/support/temporary_folder.h"
 
@@ -26,95 +27,27 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr int64_t kTrainBatches = 15;
-constexpr int64_t kValidationBatches = 3;
+constexpr int64_t kTrainBatches = kNoisyTrainBatches;
+constexpr int64_t kValidationBatches = kNoisyValidationBatches;
 constexpr int64_t kEpochs = 3;
 // Module steps of an unbroken run: two validations an epoch, and a sanity check of two batches.
 constexpr int64_t kModuleSteps = kEpochs * (kTrainBatches + 2 * kValidationBatches) + 2;
 
-/// Dropout, BatchNorm, a submodule in eval mode, a frozen parameter; raises SIGTERM in the given step, counted over all
-/// stages.
-class StoppableModule : public Module {
+/// Raises SIGTERM in the given step, counted over all stages.
+class StopAt {
  public:
-  explicit StoppableModule(int64_t stop_at) : stop_at_(stop_at) {
-    input_ = register_module("input", torch::nn::Linear(8, 16));
-    norm_ = register_module("norm", torch::nn::BatchNorm1d(16));
-    frozen_norm_ = register_module("frozen_norm", torch::nn::BatchNorm1d(16));
-    dropout_ = register_module("dropout", torch::nn::Dropout(0.3));
-    output_ = register_module("output", torch::nn::Linear(16, 2));
-    scale_ = register_parameter("scale", torch::ones({2}));
-  }
-
-  void on_fit_start() override {
-    frozen_norm_->eval();
-    scale_.set_requires_grad(false);
-  }
-  at::Tensor training_step(const Batch& batch, int64_t /*batch_index*/) override {
-    stop_if_due();
-    const auto loss = torch::mse_loss(forward(batch.data), batch.target);
-    log("loss", loss, {.on_step = true, .on_epoch = true});
-    if (current_epoch() == 0) {
-      log("first_epoch_loss", loss);
-    }
-    return loss;
-  }
-  void validation_step(const Batch& batch, int64_t /*batch_index*/) override {
-    stopped_in_validation = stop_if_due() || stopped_in_validation;
-    log("val_loss", torch::mse_loss(forward(batch.data), batch.target));
-  }
-  std::vector<OptimizerConfig> configure_optimizers() override {
-    return {{.optimizer = std::make_shared<torch::optim::Adam>(parameters(), torch::optim::AdamOptions(1e-2)),
-             .lr_schedule = lr_schedule::cosine(kEpochs * kTrainBatches / 3),
-             .interval = OptimizerConfig::Interval::kStep}};
-  }
-
-  bool stopped_in_validation = false;
-
- private:
-  at::Tensor forward(const at::Tensor& data) {
-    const auto hidden = frozen_norm_->forward(norm_->forward(torch::relu(input_->forward(data))));
-    return output_->forward(dropout_->forward(hidden)) * scale_;
-  }
-  bool stop_if_due() {
-    if (++steps_ != stop_at_) {
+  explicit StopAt(int64_t step) : step_(step) {}
+  bool step() {
+    if (++steps_ != step_) {
       return false;
     }
     std::raise(SIGTERM);
     return true;
   }
 
-  int64_t stop_at_;
-  int64_t steps_ = 0;
-  torch::nn::Linear input_{nullptr};
-  torch::nn::BatchNorm1d norm_{nullptr};
-  torch::nn::BatchNorm1d frozen_norm_{nullptr};
-  torch::nn::Dropout dropout_{nullptr};
-  torch::nn::Linear output_{nullptr};
-  at::Tensor scale_;
-};
-
-Example add_noise(Example example, at::Generator& generator) {
-  example.data = example.data + at::randn(example.data.sizes(), generator) * 0.1;
-  return example;
-}
-
-class NoisyData : public DataModule {
- public:
-  NoisyData() {
-    auto generator = at::make_generator<at::CPUGeneratorImpl>(7);
-    const auto data = torch::randn({60, 8}, generator);
-    const auto target = torch::stack({data.sum(1), data.prod(1)}, 1);
-    train_ = std::make_shared<TensorDataset>(data, target, add_noise);
-    validation_ = std::make_shared<TensorDataset>(data.slice(0, 0, 12), target.slice(0, 0, 12));
-  }
-  std::shared_ptr<DataLoader> train_dataloader() override {
-    return make_data_loader(train_, {.batch_size = 4, .shuffle = true, .num_workers = 2, .seed = 5});
-  }
-  std::shared_ptr<DataLoader> val_dataloader() override { return make_data_loader(validation_, {.batch_size = 4}); }
-
  private:
-  std::shared_ptr<Dataset> train_;
-  std::shared_ptr<Dataset> validation_;
+  int64_t step_;
+  int64_t steps_ = 0;
 };
 
 struct Fit {
@@ -126,9 +59,9 @@ struct Fit {
 /// generator.
 Fit fit(const fs::path& run_dir, int64_t stop_at, const std::string& resume) {
   torch::manual_seed(resume.empty() ? 11 : 99);
-  auto module = std::make_shared<StoppableModule>(stop_at);
+  NoisyModule module(kEpochs * kTrainBatches / 3);
   torch::manual_seed(resume.empty() ? 11 : 98);
-  NoisyData data;
+  NoisyData data(/*restores=*/!resume.empty());
   TrainerOptions options;
   options.max_epochs = kEpochs;
   options.accumulate_grad_batches = 3;
@@ -150,8 +83,10 @@ Fit fit(const fs::path& run_dir, int64_t stop_at, const std::string& resume) {
   trainer.add(LearningRateMonitor());
   trainer.add(CSVLogger());
   Fit fit;
-  fit.result = trainer.fit(*module, data, resume);
-  fit.stopped_in_validation = module->stopped_in_validation;
+  StopAt stop(stop_at);
+  module.on_training_step = [&](int64_t /*batch_index*/) { stop.step(); };
+  module.on_validation_step = [&] { fit.stopped_in_validation = stop.step() || fit.stopped_in_validation; };
+  fit.result = trainer.fit(module, data, resume);
   return fit;
 }
 
@@ -179,23 +114,7 @@ bool is_noticed(const fs::path& interrupted_run, const std::function<void(Checkp
   const TemporaryFolder folder;
   const fs::path run_dir = folder.path() / "run";
   fs::copy(interrupted_run, run_dir, fs::copy_options::recursive);
-  const fs::path file = run_dir / "checkpoints" / "interrupted.ckpt";
-  const CheckpointData data = read_checkpoint(file);
-  CheckpointParts parts;
-  parts.header = data.header;
-  parts.training_state = *data.training_state;
-  parts.callback_states = data.callback_states;
-  parts.run_state = data.run_state;
-  for (int i = 0; i < data.header.tensors_size(); ++i) {
-    const auto& info = data.header.tensors(i);
-    parts.tensors.push_back({info.name(),
-                             info.dtype(),
-                             {info.shape().begin(), info.shape().end()},
-                             data.tensors[static_cast<size_t>(i)].view()});
-  }
-  parts.header.clear_tensors();
-  leave_out(parts);
-  write_checkpoint(file, parts);
+  rewrite_checkpoint(run_dir / "checkpoints" / "interrupted.ckpt", leave_out);
   try {
     return !differences(unbroken(), fingerprint(fit(run_dir, 0, "last").result)).empty();
   } catch (const Error&) {
@@ -325,6 +244,8 @@ TEST_CASE("resuming needs every item of the checkpoint") {
       {"logging of learning rates",
        [](auto& parts) { parts.training_state.mutable_loop()->clear_log_learning_rates(); }},
       {"modes of submodules", [](auto& parts) { parts.training_state.clear_modules_in_eval_mode(); }},
+      {"state of the module", [](auto& parts) { parts.training_state.clear_module_state(); }},
+      {"state of the data module", [](auto& parts) { parts.training_state.clear_data_state(); }},
       {"frozen parameters", [](auto& parts) { parts.training_state.clear_frozen_parameters(); }},
       {"metrics of the run state", [](auto& parts) { parts.run_state.clear_metrics(); }},
       {"counts of the run state", [](auto& parts) { parts.run_state.set_validations(0); }},

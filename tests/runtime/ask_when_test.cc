@@ -92,3 +92,16 @@ TEST_CASE("the sanity check can be left out") {
   CHECK(schedule({.sanity_checking = false}).wants(event) == Answer::kNo);
   CHECK(schedule({}).wants(event) == Answer::kYes);
 }
+
+TEST_CASE("what an earlier process decided by the clock wins over the clock") {
+  auto asks = schedule({.every_s = 1});
+  CHECK(asks.has_clock(Event::kTrainBatchEnded));
+  CHECK_FALSE(asks.has_clock(Event::kTrainEpochEnded));
+  CHECK(asks.wants(batch_ended(0, 1, 100'000), DecidedBefore::kYes) == Answer::kByClock);
+  CHECK(asks.wants(batch_ended(1, 2, 5'000'000), DecidedBefore::kNo) == Answer::kNo);
+  CHECK(asks.wants(batch_ended(2, 3, 5'000'001)) == Answer::kByClock);
+  CHECK(asks.wants(batch_ended(3, 4, 5'000'002)) == Answer::kNo);
+  auto once = schedule({.after_s = 1});
+  CHECK(once.wants(batch_ended(0, 1, 100'000), DecidedBefore::kYes) == Answer::kByClock);
+  CHECK(once.wants(batch_ended(1, 2, 5'000'000)) == Answer::kNo);
+}

@@ -222,11 +222,13 @@ TEST_CASE_FIXTURE(Checkpoint, "the hook runs when the content is whole and befor
 }
 
 TEST_CASE_FIXTURE(Checkpoint, "stale temporaries are removed and nothing else") {
-  for (const char* name : {"a.ckpt.tmp-123", "b.ckpt.tmp-1", "c.ckpt", "d.tmp-", "e.tmp-12x"}) {
+  std::filesystem::create_directory(folder.path() / "epochs");
+  for (const char* name : {"a.ckpt.tmp-123", "epochs/b.ckpt.tmp-1", "c.ckpt", "d.tmp-", "e.tmp-12x"}) {
     overwrite_file(folder.path() / name, "x");
   }
   CHECK(remove_stale_temporaries(folder.path()) == 2);
-  CHECK(folder_content(folder.path()).size() == 3);
+  CHECK(folder_content(folder.path()).size() == 4);
+  CHECK(remove_stale_temporaries(folder.path() / "none") == 0);
 }
 
 TEST_CASE_FIXTURE(Checkpoint, "verifying a checkpoint never writes") {

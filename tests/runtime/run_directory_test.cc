@@ -22,6 +22,15 @@ TEST_CASE("a run directory is made with its folders and takes its configuration"
   CHECK(read_file(run.config()) == "{\"a\": 1}");
 }
 
+TEST_CASE("a run directory is rid of the configuration that a process died writing, and of nothing else") {
+  const TemporaryFolder folder;
+  overwrite_file(folder.path() / "config.json.tmp-1", "{");
+  overwrite_file(folder.path() / "report.html.tmp-1", "another program's");
+  const RunDirectory run(folder.path());
+  CHECK_FALSE(std::filesystem::exists(folder.path() / "config.json.tmp-1"));
+  CHECK(std::filesystem::exists(folder.path() / "report.html.tmp-1"));
+}
+
 TEST_CASE("a second writer is refused with the process that holds the run, until that one lets go") {
   const TemporaryFolder folder;
   {

@@ -92,6 +92,16 @@ TEST_CASE_FIXTURE(Run, "learning rates follow fit, steps and commands, by group"
   apply_command("operator", command);
   CHECK(state.metric("lr-SGD/pg1") == 0.01);
   CHECK(state.metric("lr-SGD/pg2") == 0.5);
+  ValidationEnded validation;
+  validation.add_learning_rates(0.004);
+  validation.add_learning_rates(0.008);
+  apply(validation, 2);
+  CHECK(state.metric("lr-SGD/pg2") == 0.008);
+  TrainEpochEnded epoch;
+  epoch.add_learning_rates(0.001);
+  epoch.add_learning_rates(0.002);
+  apply(epoch, 2);
+  CHECK(state.metric("lr-SGD/pg1") == 0.001);
 }
 
 TEST_CASE_FIXTURE(Run, "votes stand until they are withdrawn, their callback is detached or the run is resumed") {

@@ -1,4 +1,4 @@
-// What README.md quotes is what is compiled, and what docs/callbacks.md lists is what there is.
+// What README.md and docs/schedules.md quote is what is compiled, and what docs/callbacks.md lists is what there is.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -42,4 +42,21 @@ TEST_CASE("docs/callbacks.md lists every program of examples/callbacks, which sa
     }
   }
   CHECK(programs == 10);
+}
+
+TEST_CASE("docs/schedules.md quotes examples as they are compiled") {
+  const std::string docs = read_file(kRoot / "docs/schedules.md");
+  const std::string source = read_file(kRoot / "tests/runtime/schedules_doc_test.cc");
+  const std::string begin = "```cpp\n";
+  int examples = 0;
+  for (auto start = docs.find(begin); start != std::string::npos; start = docs.find(begin, start)) {
+    start += begin.size();
+    const auto end = docs.find("```", start);
+    REQUIRE(end != std::string::npos);
+    const std::string example = docs.substr(start, end - start);
+    CAPTURE(example);
+    CHECK(source.find(example) != std::string::npos);
+    ++examples;
+  }
+  CHECK(examples == 3);
 }

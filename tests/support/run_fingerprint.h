@@ -15,13 +15,13 @@ namespace troupe {
 /// What equal runs have in common, item by item: name to bytes.
 using Fingerprint = std::map<std::string, std::string>;
 
-/// The events of the effective history that equal runs share, without what tells when and in which process they
-/// happened, and without the interruption of a run that was resumed.
+/// The events of the effective history that equal runs share, recorded inputs among them, without what tells when and
+/// in which process they happened, and without the interruption of a run that was resumed.
 inline std::string shared_events(const std::filesystem::path& run_dir) {
   std::string bytes;
   EventHistory history(run_dir / "events");
   for (Event event; history.next(event);) {
-    const bool interruption = event.has_input_recorded() || event.checkpoint_taken().from() == "interrupt";
+    const bool interruption = event.input_recorded().has_signal() || event.checkpoint_taken().from() == "interrupt";
     if (interruption || event_info(event.body_case()).environmental) {
       continue;
     }
@@ -29,6 +29,9 @@ inline std::string shared_events(const std::filesystem::path& run_dir) {
     event.clear_elapsed_us();
     if (event.has_command_applied()) {
       event.mutable_command_applied()->clear_cause_seq();
+    }
+    if (event.input_recorded().has_clock()) {
+      event.mutable_input_recorded()->mutable_clock()->clear_elapsed_us();
     }
     bytes += event.SerializeAsString();
   }

@@ -1,0 +1,121 @@
+#include "runtime/event_log_tail.h"
+
+#include <optional>
+#include <string>
+#include <system_error>
+
+#include "runtime/checkpoint_file.h"
+#include "runtime/error.h"
+#include "runtime/event_log_reader.h"
+#include "runtime/event_log_segments.h"
+#include "runtime/run_directory.h"
+
+namespace troupe {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string text_of(LogPlace place) {
+  return "seq " + std::to_string(place.seq) + " of incarnation " + std::to_string(place.incarnation);
+}
+
+/// The end of what is left of a run's log.
+struct LogEnd {
+  LogPlace last;
+  std::string run_id;   ///< Empty where it cannot be read.
+  std::string name;     ///< Of the run directory: the id of a run that was forked into it.
+  bool ends_in_damage;  ///< A checkpoint that cannot be read may then have been taken behind it.
+};
+
+/// Why the file says that the log went on behind its end; nothing if it does not.
+std::optional<std::string> says_more(const fs::path& file, const LogEnd& end) {
+  try {
+    const auto header = read_checkpoint_header(file);
+    const LogPlace taken{header.incarnation(), header.seq()};
+    const bool of_this_run = end.run_id.empty() || header.run_id() == end.run_id || header.run_id() == end.name;
+    if (of_this_run && taken > end.last) {
+      return file.string() + " was taken at " + text_of(taken);
+    }
+  } catch (const CorruptionError& error) {
+    if (end.ends_in_damage && file.extension() == ".ckpt") {
+      return file.string() + " may have been taken behind it, but is damaged too (" + error.what() + ")";
+    }
+  }
+  return std::nullopt;
+}
+
+/// Its first event says; empty where that is damaged or missing.
+std::string run_id_of(const fs::path& run) {
+  try {
+    EventLogReader reader(RunPaths{run}.events());
+    Event event;
+    return reader.next(event) && event.has_run_started() ? event.run_started().run_id() : std::string();
+  } catch (const CorruptionError&) {
+    return {};
+  }
+}
+
+/// The first checkpoint found that says that the log went on behind its end.
+std::optional<std::string> checkpoint_after(const fs::path& run, LogPlace last, bool ends_in_damage) {
+  const std::string name = fs::absolute(run).lexically_normal().filename().string();
+  const LogEnd end{last, run_id_of(run), name, ends_in_damage};
+  std::error_code error;
+  auto entry = fs::recursive_directory_iterator(RunPaths{run}.checkpoints(), error);
+  for (; !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
+    const bool looked_at = entry->is_regular_file() && !is_temporary_name(entry->path());
+    if (auto why = looked_at ? says_more(entry->path(), end) : std::nullopt) {
+      return why;
+    }
+  }
+  if (error && error != std::errc::no_such_file_or_directory) {
+    throw IoError("cannot list " + RunPaths{run}.checkpoints().string() + ": " + error.message());
+  }
+  return std::nullopt;
+}
+
+/// The last event before the damage that `error` names.
+LogPlace last_event_before(const fs::path& run, const DamageError& error) {
+  EventLogReader reader(RunPaths{run}.events());
+  try {
+    Event event;
+    while (reader.next(event)) {
+    }
+  } catch (const DamageError& again) {
+    if (again.damage().file == error.damage().file && again.damage().offset == error.damage().offset) {
+      return reader.sequence().place();
+    }
+  }
+  throw error;  // The log has changed in the meantime: another process writes it.
+}
+
+std::string advice(LogPlace last) {
+  return "; to go on from an older checkpoint, move those that were taken after seq " + std::to_string(last.seq) +
+         " out of the checkpoints folder";
+}
+
+}  // namespace
+
+LogPlace place_before_damage(const fs::path& run, const DamageError& error) {
+  const Damage& damage = error.damage();
+  const bool in_last_segment = damage.file == list_log_segments(RunPaths{run}.events()).back().path;
+  if (!in_last_segment || RecordReader(damage.file, damage.offset).next() != RecordStatus::kDamaged) {
+    throw CorruptionError(damage.text() +
+                          ": it was durable, and the log cannot go on behind it; the run's checkpoints can still be "
+                          "tested, and a copy of the run directory may be sound");
+  }
+  const LogPlace last = last_event_before(run, error);
+  if (const auto why = checkpoint_after(run, last, /*ends_in_damage=*/true)) {
+    throw CorruptionError(damage.text() + ", after " + text_of(last) + ": the log was durable there, as " + *why +
+                          advice(last));
+  }
+  return last;
+}
+
+void require_no_checkpoint_after(const fs::path& run, LogPlace end) {
+  if (const auto why = checkpoint_after(run, end, /*ends_in_damage=*/false)) {
+    throw CorruptionError("the log of run " + run.string() + " ends at " + text_of(end) +
+                          " and has lost events: " + *why + advice(end));
+  }
+}
+
+}  // namespace troupe

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <filesystem>
+
+#include "runtime/damage.h"
+#include "runtime/event_sequence.h"
+
+namespace troupe {
+
+// A power failure may leave the pages that were written since the last sync in any order, with zeros where one is
+// missing: the last segment of a log then ends in damage that whole records may follow. Nothing of that was promised to
+// be durable, so a run can go on from what comes before. Damage elsewhere is of bytes that had been durable and have
+// changed since. Checkpoints tell one from the other: the log is durable up to a checkpoint before that gets its name.
+
+/// Judges what a reader of the log of `run` threw: the last event before the damage, after which the log may be cut
+/// off. Throws CorruptionError, with the damage and what can be done, unless it lies in the last segment, is of a
+/// record that does not fit its checksums, and no checkpoint in the run's checkpoints folder was taken behind it.
+LogPlace place_before_damage(const std::filesystem::path& run, const DamageError& error);
+
+/// Throws CorruptionError when a checkpoint in the run's checkpoints folder was taken behind `end`, the last event of
+/// its log: the log has lost what was durable.
+void require_no_checkpoint_after(const std::filesystem::path& run, LogPlace end);
+
+}  // namespace troupe

@@ -1,0 +1,174 @@
+#include "runtime/repeated_inputs.h"
+
+#include <algorithm>
+
+#include "runtime/event_log_reader.h"
+
+namespace troupe {
+namespace {
+
+EventTypeSet find_landmarks() {
+  EventTypeSet landmarks;
+  for (const auto& info : all_event_infos()) {
+    landmarks[info.type] = !info.transient && !info.environmental;
+  }
+  // What inputs and controllers add, and the end of a fit that a resumed one may leave out to go on.
+  for (const EventType type : {Event::kInputRecorded, Event::kCommandApplied, Event::kCommandRefused, Event::kUserEvent,
+                               Event::kCheckpointTaken, Event::kTrainEnded, Event::kFitEnded}) {
+    landmarks[type] = false;
+  }
+  return landmarks;
+}
+
+bool ends_the_process(const v1::InputRecorded& input) {
+  return input.has_signal() || input.command().has_stop() || input.command().has_withdraw_stop();
+}
+
+bool is_same(const v1::InputRecorded& a, const v1::InputRecorded& b) {
+  if (a.has_clock() && b.has_clock()) {
+    return a.clock().kind() == b.clock().kind() && a.clock().state_key() == b.clock().state_key() &&
+           a.clock().event() == b.clock().event();
+  }
+  return a.SerializeAsString() == b.SerializeAsString();
+}
+
+/// Follows a log through its incarnations.
+class InputCollector {
+ public:
+  void add(const Event& event) {
+    if (event.has_run_resumed()) {
+      go_back_to(event.run_resumed().from_seq());
+    } else if (event.has_input_recorded()) {
+      record(event);
+    } else if (event.has_run_started() || event.has_checkpoint_taken()) {
+      starts_.push_back({event.seq(), place_});
+    } else if (is_landmark(event.body_case())) {
+      ++place_;
+      std::erase_if(ahead_, [this](const PlacedInput& next) { return next.place < place_; });
+    }
+  }
+
+  /// What is known of the time after `seq`.
+  KnownInputs known_after(uint64_t seq) {
+    go_back_to(seq);
+    KnownInputs known{std::move(ahead_), reach_ > place_ ? reach_ - place_ : 0};
+    for (auto& next : known.inputs) {
+      next.place -= place_;
+    }
+    return known;
+  }
+
+ private:
+  struct Start {
+    uint64_t seq;
+    uint64_t place;
+  };
+  struct Past {
+    uint64_t seq;
+    PlacedInput input;
+  };
+
+  void record(const Event& event) {
+    const auto& input = event.input_recorded();
+    if (ends_the_process(input)) {
+      return;
+    }
+    const auto repeated = std::find_if(ahead_.begin(), ahead_.end(), [&](const PlacedInput& next) {
+      return next.place == place_ && is_same(next.input, input);
+    });
+    if (repeated != ahead_.end()) {
+      ahead_.erase(repeated);
+    }
+    past_.push_back({event.seq(), {place_, input}});
+  }
+
+  /// What came after `seq` lies ahead again, before what this process had not come to.
+  void go_back_to(uint64_t seq) {
+    reach_ = std::max(reach_, place_);
+    const auto undone = std::find_if(past_.begin(), past_.end(), [&](const Past& past) { return past.seq > seq; });
+    std::vector<PlacedInput> ahead;
+    for (auto past = undone; past != past_.end(); ++past) {
+      ahead.push_back(std::move(past->input));
+    }
+    ahead.insert(ahead.end(), ahead_.begin(), ahead_.end());
+    ahead_ = std::move(ahead);
+    past_.erase(undone, past_.end());
+    std::erase_if(starts_, [&](const Start& start) { return start.seq > seq; });
+    place_ = starts_.empty() ? 0 : starts_.back().place;
+  }
+
+  uint64_t place_ = 0;              // Landmarks of the effective history.
+  uint64_t reach_ = 0;              // The largest that place_ was.
+  std::vector<Start> starts_;       // Where a process may go on, with their places.
+  std::vector<Past> past_;          // Inputs of the effective history.
+  std::vector<PlacedInput> ahead_;  // Of earlier processes, at places not yet come to again.
+};
+
+}  // namespace
+
+bool is_landmark(EventType type) {
+  static const EventTypeSet landmarks = find_landmarks();
+  return landmarks[type];
+}
+
+KnownInputs read_known_inputs(const std::filesystem::path& events_dir, uint64_t from_seq) {
+  InputCollector collector;
+  EventLogReader reader(events_dir);
+  for (Event event; reader.next(event);) {
+    collector.add(event);
+  }
+  return collector.known_after(from_seq);
+}
+
+RepeatedInputs::RepeatedInputs(KnownInputs known)
+    : inputs_(std::make_move_iterator(known.inputs.begin()), std::make_move_iterator(known.inputs.end())),
+      landmarks_(known.landmarks),
+      over_(inputs_.empty() && landmarks_ == 0) {}
+
+void RepeatedInputs::pass(EventType type) {
+  if (over_ || !is_landmark(type)) {
+    return;
+  }
+  ++place_;
+  while (!inputs_.empty() && inputs_.front().place < place_) {
+    inputs_.pop_front();
+  }
+  over_ = inputs_.empty() && place_ > landmarks_;
+}
+
+bool RepeatedInputs::command_is_due() const {
+  return std::any_of(inputs_.begin(), inputs_.end(),
+                     [this](const PlacedInput& next) { return next.place == place_ && next.input.has_command(); });
+}
+
+std::vector<v1::InputRecorded> RepeatedInputs::take_commands() {
+  std::vector<v1::InputRecorded> commands;
+  std::erase_if(inputs_, [&](PlacedInput& next) {
+    const bool due = next.place == place_ && next.input.has_command();
+    if (due) {
+      commands.push_back(std::move(next.input));
+    }
+    return due;
+  });
+  return commands;
+}
+
+DecidedBefore RepeatedInputs::decided(v1::ClockDecision::Kind kind, const std::string& state_key, EventType event,
+                                      uint64_t& elapsed_us) {
+  if (over_) {
+    return DecidedBefore::kUnknown;
+  }
+  const auto decision = std::find_if(inputs_.begin(), inputs_.end(), [&](const PlacedInput& next) {
+    const auto& clock = next.input.clock();
+    return next.place == place_ && next.input.has_clock() && clock.kind() == kind && clock.state_key() == state_key &&
+           clock.event() == static_cast<uint32_t>(event);
+  });
+  if (decision != inputs_.end()) {
+    elapsed_us = decision->input.clock().elapsed_us();
+    inputs_.erase(decision);
+    return DecidedBefore::kYes;
+  }
+  return place_ < landmarks_ ? DecidedBefore::kNo : DecidedBefore::kUnknown;
+}
+
+}  // namespace troupe

@@ -1,0 +1,60 @@
+#include "runtime/tensor_copies.h"
+
+#include <torch/torch.h>
+
+#include <cstring>
+#include <utility>
+
+#include "runtime/fault_point.h"
+
+namespace troupe {
+namespace {
+
+bool fits(const at::Tensor& copy, const at::Tensor& tensor) {
+  return copy.scalar_type() == tensor.scalar_type() && copy.sizes() == tensor.sizes();
+}
+
+void copy_into(at::Tensor& copy, const at::Tensor& tensor) {
+  if (tensor.is_cpu() && tensor.is_contiguous()) {
+    std::memcpy(copy.data_ptr(), tensor.data_ptr(), tensor.nbytes());
+  } else {
+    copy.copy_(tensor);
+  }
+}
+
+}  // namespace
+
+TensorCopies::TensorCopies(Snapshot& snapshot) : snapshot_(snapshot) {
+  for (auto* tensors : {&snapshot.tensors, &snapshot.spare}) {
+    for (auto& named : *tensors) {
+      spare_.emplace(std::move(named.name), std::move(named.tensor));
+    }
+    tensors->clear();
+  }
+}
+
+TensorCopies::~TensorCopies() {
+  for (auto& [name, tensor] : spare_) {
+    snapshot_.spare.push_back({name, std::move(tensor)});
+  }
+}
+
+void TensorCopies::add(const std::string& name, const at::Tensor& tensor) {
+  fault_point("snapshot.copy");
+  const torch::NoGradGuard no_grad;
+  const at::Tensor source = tensor.detach();
+  at::Tensor copy;
+  if (const auto spare = spare_.find(name); spare != spare_.end()) {
+    if (fits(spare->second, source)) {
+      copy = std::move(spare->second);
+    }
+    spare_.erase(spare);
+  }
+  if (!copy.defined()) {
+    copy = torch::empty(source.sizes(), torch::dtype(source.scalar_type()));
+  }
+  copy_into(copy, source);
+  snapshot_.tensors.push_back({name, std::move(copy)});
+}
+
+}  // namespace troupe

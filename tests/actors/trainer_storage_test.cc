@@ -1,0 +1,137 @@
+// A Trainer on storage that fails: power failures before a resume, a disk that is full during a save.
+#include <doctest/doctest.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <thread>
+
+#include "actors/trainer.h"
+#include "callbacks/model_checkpoint.h"
+#include "runtime/checkpoint_file.h"
+#include "runtime/error.h"
+#include "runtime/event_log_segments.h"
+#include "runtime/event_log_verify.h"
+#include "tests/support/captured_stderr.h"
+#include "tests/support/file_size_limit.h"
+#include "tests/support/files.h"
+#include "tests/support/tiny_fit.h"
+
+using namespace troupe;
+using troupe::testing::CapturedStderr;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A finished run of two epochs with a checkpoint of each.
+struct FinishedRun {
+  TemporaryFolder folder;
+  fs::path run_dir = folder.path() / "run";
+  fs::path segment = log_segment_path(run_dir / "events", 1);
+  CapturedStderr captured;
+
+  FinishedRun() { fit(2); }
+
+  RunResult fit(int64_t epochs, const std::string& resume = {}) const {
+    auto options = tiny_options(run_dir);
+    options.max_epochs = epochs;
+    options.enable_checkpointing = true;
+    Trainer trainer(options);
+    trainer.add(ModelCheckpoint({.save_top_k = -1}));
+    TinyModule module;
+    TinyData data;
+    return trainer.fit(module, data, resume);
+  }
+  fs::path newest() const {
+    const auto taken = events_of<CheckpointTaken>(run_dir);
+    return run_dir / taken.back().checkpoint_taken().path();
+  }
+  /// Zeros in the place of everything from the last CheckpointTaken on.
+  void blank_newest_checkpoint() const {
+    const uint64_t seq = events_of<CheckpointTaken>(run_dir).back().seq();
+    EventLogReader reader(run_dir / "events");
+    Event event;
+    while (reader.next(event) && event.seq() < seq) {
+    }
+    std::string bytes = read_file(segment);
+    std::fill(bytes.begin() + static_cast<std::ptrdiff_t>(reader.offset()), bytes.end(), '\0');
+    overwrite_file(segment, bytes);
+  }
+};
+
+size_t temporaries(const fs::path& folder) {
+  const auto entries = fs::recursive_directory_iterator(folder);
+  return static_cast<size_t>(
+      std::count_if(begin(entries), end(entries), [](const auto& entry) { return is_temporary_name(entry.path()); }));
+}
+
+}  // namespace
+
+TEST_CASE_FIXTURE(FinishedRun, "a run whose log ends in zeros is resumed, and what is cut off is said") {
+  const std::string bytes = read_file(segment);
+  overwrite_file(segment, bytes + std::string(300, '\0') + bytes);
+  CHECK_FALSE(verify_event_log(run_dir / "events").sound());
+  const auto result = fit(3, "last");
+  CHECK(result.state.global_step() == 12);
+  CHECK(result.state.incarnation() == 2);
+  CHECK(verify_event_log(run_dir / "events").sound());
+  const std::string place = "offset " + std::to_string(bytes.size()) + " (" + std::to_string(300 + bytes.size());
+  CHECK(captured.text().find(place) != std::string::npos);
+  CHECK(captured.text().find("it was cut off: the log goes on after seq") != std::string::npos);
+}
+
+TEST_CASE_FIXTURE(FinishedRun, "a run with damage before its newest checkpoint is resumed only without that one") {
+  const fs::path file = newest();
+  blank_newest_checkpoint();
+  const std::string damaged = read_file(segment);
+  CHECK_THROWS_WITH_AS(fit(3, "last"), doctest::Contains(file.filename().c_str()), CorruptionError);
+  CHECK(read_file(segment) == damaged);
+  fs::remove(file);
+  CHECK(fit(3, "last").state.global_step() == 12);
+  CHECK(events_of<RunResumed>(run_dir).back().run_resumed().checkpoint().find("step=4") != std::string::npos);
+  CHECK(verify_event_log(run_dir / "events").sound());
+}
+
+TEST_CASE_FIXTURE(FinishedRun, "what writers left that were killed is gone when the run is resumed") {
+  overwrite_file(run_dir / "config.json.tmp-1", "{");
+  overwrite_file(run_dir / "checkpoints" / "x.ckpt.tmp-1", "x");
+  fit(3, "last");
+  CHECK(temporaries(run_dir) == 0);
+}
+
+TEST_CASE("a disk that is full during a save is an event and a warning, and costs no other checkpoint") {
+  constexpr rlim_t kFull = 40000;
+  constexpr int64_t kOutputs = 5000;  // A checkpoint of 100 kB.
+  const TemporaryFolder folder;
+  const CapturedStderr captured;
+  Trainer trainer(tiny_options(folder.path() / "run"));
+  std::optional<FileSizeLimit> limit;
+  trainer.on<TrainEpochEnded>("saver", [&](const TrainEpochEnded&, Control& control) {
+    v1::SaveCheckpoint save;
+    save.set_path("checkpoints/a.ckpt");
+    if (control.run().epoch() > 0) {
+      while (!fs::exists(folder.path() / "run" / "checkpoints" / "a.ckpt")) {  // The disk has room for the first one.
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      }
+      limit.emplace(kFull);
+      save.set_path("checkpoints/b.ckpt");
+    }
+    control.save_checkpoint(save);
+    if (limit) {
+      control.remove_checkpoint("checkpoints/a.ckpt");
+    }
+  });
+  TinyModule module(kOutputs);
+  TinyData data(4, kOutputs);
+  const auto result = trainer.fit(module, data);
+  limit.reset();
+  CHECK(result.status == v1::RUN_STATUS_FINISHED);
+  const fs::path run_dir = folder.path() / "run";
+  REQUIRE(events_of<CheckpointFailed>(run_dir).size() == 1);
+  CHECK(events_of<CheckpointFailed>(run_dir)[0].checkpoint_failed().message().find("b.ckpt") != std::string::npos);
+  CHECK(captured.text().find("training goes on, and older checkpoints stay") != std::string::npos);
+  CHECK(verify_checkpoint(run_dir / "checkpoints" / "a.ckpt").sound());
+  CHECK_FALSE(fs::exists(run_dir / "checkpoints" / "b.ckpt"));
+  CHECK(temporaries(run_dir) == 0);
+}

@@ -179,7 +179,9 @@ std::optional<StateDict> CallbackHost::state_after(const RunState& run) {
     } catch (...) {
       note_failure(taken, "state_dict: " + current_exception_text());
     }
-    if (!info().decides() && (attempt > 0 || !bring_back())) {
+    const bool gives_up =
+        info().decides() ? info().policy.on_failure == FailurePolicy::kDetach : attempt > 0 || !bring_back();
+    if (gives_up) {
       detach("its state_dict failed");
     }
   }

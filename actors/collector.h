@@ -31,6 +31,12 @@ class Collector {
     }
   }
 
+  /// Expects nothing of `from` any more. False when it has answered already.
+  bool drop(const std::string& from) {
+    const std::lock_guard lock(mutex_);
+    return std::erase(missing_, from) > 0;
+  }
+
   /// Waits until everybody has answered, for at most `patience`. Returns those who have not.
   std::vector<std::string> wait(std::chrono::milliseconds patience) {
     std::unique_lock lock(mutex_);

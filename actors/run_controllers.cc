@@ -31,48 +31,76 @@ bool RunSystem::asks(const Event& event) {
   const EventType type = event.body_case();
   to_ask_.clear();
   repeated_us_.reset();
-  if (!asked_[type]) {
+  if (lent_[type]) {
+    turns_.push_back({&event, {}});
+  }
+  if (!asked_[type] && !lent_[type]) {
     return false;
   }
   for (size_t i = 0; i < subscribers_.size(); ++i) {
-    const auto& subscriber = subscribers_[i];
-    if (!subscriber.info.controls[type] || subscriber.host->lane().detached()) {
-      continue;
-    }
-    const auto answer = wants(i, event);
-    if (answer == AskSchedule::Answer::kByClock) {
-      record_clock_decision(v1::ClockDecision::KIND_TRIGGER, subscriber.info.state_key, event);
-    }
-    if (answer != AskSchedule::Answer::kNo) {
-      to_ask_.push_back(i);
+    const auto& info = subscribers_[i].info;
+    if ((info.controls[type] || info.lives[type]) && !known_gone_[i] && has_turn(i, event)) {
+      (info.controls[type] ? to_ask_ : turns_.back().places).push_back(i);
     }
   }
   return !to_ask_.empty();
 }
 
-AskSchedule::Answer RunSystem::wants(size_t place, const Event& event) {
-  auto before = DecidedBefore::kUnknown;
-  if (!repeated_.over() && schedules_[place].has_clock(event.body_case())) {
-    uint64_t elapsed_us = 0;
-    before = repeated_.decided(v1::ClockDecision::KIND_TRIGGER, subscribers_[place].info.state_key, event.body_case(),
-                               elapsed_us);
-    if (before == DecidedBefore::kYes) {
-      repeated_us_ = elapsed_us;
-    }
+bool RunSystem::has_turn(size_t place, const Event& event) {
+  const auto answer = wants(place, event);
+  if (answer == AskSchedule::Answer::kByClock) {
+    record_clock_decision(v1::ClockDecision::KIND_TRIGGER, subscribers_[place].info.state_key, event);
   }
-  return schedules_[place].wants(event, before);
+  return answer != AskSchedule::Answer::kNo;
+}
+
+AskSchedule::Answer RunSystem::wants(size_t place, const Event& event) {
+  auto& schedule = schedules_[place];
+  if (repeated_.over() || !schedule.has_clock(event.body_case())) {
+    return schedule.wants(event);
+  }
+  uint64_t elapsed_us = event.elapsed_us();
+  const auto before = repeated_.decided(v1::ClockDecision::KIND_TRIGGER, subscribers_[place].info.state_key,
+                                        event.body_case(), elapsed_us);
+  if (before == DecidedBefore::kYes) {
+    repeated_us_ = elapsed_us;
+  }
+  return schedule.wants(event, before, elapsed_us);
+}
+
+void RunSystem::repeat_time(Event& event) {
+  if (repeated_us_) {
+    event.set_elapsed_us(*repeated_us_);
+    repeated_us_.reset();
+  } else if (!repeated_.over()) {
+    event.set_elapsed_us(std::min(event.elapsed_us(), repeated_.next_decision_us()));
+  }
+}
+
+bool RunSystem::is_gone(size_t place, Round& round) {
+  if (!subscribers_[place].host->lane().detached()) {
+    return false;
+  }
+  if (!known_gone_[place]) {
+    known_gone_[place] = true;
+    round.detached.push_back(subscribers_[place].info.state_key);
+  }
+  return true;
 }
 
 std::vector<size_t> RunSystem::given_up_before(const Event& event) {
   std::vector<size_t> given_up;
+  in_time_before_.clear();
   std::erase_if(to_ask_, [&](size_t place) {
+    const auto& key = subscribers_[place].info.state_key;
     uint64_t elapsed_us = 0;
-    const bool was_late = repeated_.decided(v1::ClockDecision::KIND_DEADLINE, subscribers_[place].info.state_key,
-                                            event.body_case(), elapsed_us) == DecidedBefore::kYes;
-    if (was_late) {
+    const auto was_late = repeated_.decided(v1::ClockDecision::KIND_DEADLINE, key, event.body_case(), elapsed_us);
+    if (was_late == DecidedBefore::kYes) {
       given_up.push_back(place);
+    } else if (was_late == DecidedBefore::kNo) {
+      in_time_before_.insert(key);
     }
-    return was_late;
+    return was_late == DecidedBefore::kYes;
   });
   return given_up;
 }
@@ -81,7 +109,7 @@ void RunSystem::give_up(size_t place, const Event& event, const std::string& why
   auto& subscriber = subscribers_[place];
   record_clock_decision(v1::ClockDecision::KIND_DEADLINE, subscriber.info.state_key, event);
   detach(subscriber, why);
-  round.detached.push_back(subscriber.info.state_key);
+  is_gone(place, round);
 }
 
 std::vector<v1::InputRecorded> RunSystem::take_inputs() {
@@ -92,22 +120,21 @@ std::vector<v1::InputRecorded> RunSystem::take_inputs() {
   return inputs;
 }
 
-DecidedBefore RunSystem::validation_decided_before() {
-  uint64_t elapsed_us = 0;
+DecidedBefore RunSystem::validation_decided_before(uint64_t& elapsed_us) {
   return repeated_.decided(v1::ClockDecision::KIND_VALIDATION, "", Event::BODY_NOT_SET, elapsed_us);
 }
 
 void RunSystem::record_clock_decision(v1::ClockDecision::Kind kind, const std::string& state_key, const Event& event) {
   auto input = std::make_shared<Event>();
   *input->mutable_position() = event.position();
-  input->set_elapsed_us(event.elapsed_us());
+  input->set_elapsed_us(repeated_us_.value_or(event.elapsed_us()));
   auto* clock = input->mutable_input_recorded()->mutable_clock();
   clock->set_kind(kind);
   clock->set_state_key(state_key);
-  clock->set_elapsed_us(repeated_us_.value_or(event.elapsed_us()));
+  clock->set_elapsed_us(input->elapsed_us());
   clock->set_event(static_cast<uint32_t>(event.body_case()));
   input->mutable_input_recorded()->set_from("clock");
-  emit(std::move(input), nullptr);
+  hand_over(std::move(input), nullptr);
   flush();
 }
 
@@ -118,10 +145,7 @@ std::chrono::nanoseconds RunSystem::deadline_of(const Subscriber& subscriber) co
 
 Round RunSystem::ask(std::shared_ptr<Event> event, std::shared_ptr<const StepOutputs> outputs) {
   const EventPtr asked_about = event;
-  if (repeated_us_) {
-    event->set_elapsed_us(*repeated_us_);  // What the controllers' time was then.
-    repeated_us_.reset();
-  }
+  repeat_time(*event);
   repeated_.pass(event->body_case());
   const auto given_up = given_up_before(*event);
   auto request = std::make_shared<AskRequest>();
@@ -170,7 +194,7 @@ void RunSystem::wait_for_answers(RoundCollector& collector, const Event& event, 
       const bool late = std::chrono::steady_clock::now() >= asked_at + deadline_of(subscriber);
       if (late && !given_up.contains(key)) {
         given_up.insert(key);
-        waits = deal_with_late(subscriber, event, round) || waits;
+        waits = deal_with_late(subscriber, event, collector, round) || waits;
       } else {
         waits = waits || !late || subscriber.info.policy.on_deadline == DeadlinePolicy::kWait;
       }
@@ -181,7 +205,8 @@ void RunSystem::wait_for_answers(RoundCollector& collector, const Event& event, 
   }
 }
 
-bool RunSystem::deal_with_late(const Subscriber& subscriber, const Event& event, Round& round) {
+bool RunSystem::deal_with_late(const Subscriber& subscriber, const Event& event, RoundCollector& collector,
+                               Round& round) {
   const auto& info = subscriber.info;
   const std::string what = "did not answer " + event_info(event.body_case()).name + " within " +
                            text_of_seconds(deadline_of(subscriber)) + " s";
@@ -194,7 +219,14 @@ bool RunSystem::deal_with_late(const Subscriber& subscriber, const Event& event,
       return true;
     }
     case DeadlinePolicy::kDetach:
-      give_up(static_cast<size_t>(&subscriber - subscribers_.data()), event, "it " + what, round);
+      if (in_time_before_.contains(info.state_key)) {  // To detach it here would be another run.
+        unresponsive_.insert(info.state_key);
+        throw CallbackError("callback " + info.state_key + " " + what +
+                            ", as it had when the run first came here: resume the run to try again");
+      }
+      if (collector.drop(info.state_key)) {  // Otherwise it has just answered.
+        give_up(static_cast<size_t>(&subscriber - subscribers_.data()), event, "it " + what, round);
+      }
       return false;
     default:
       unresponsive_.insert(info.state_key);
@@ -205,16 +237,16 @@ bool RunSystem::deal_with_late(const Subscriber& subscriber, const Event& event,
 
 void RunSystem::take_answers(RoundCollector& collector, EventType type, Round& round) {
   for (auto& [from, answer] : collector.take()) {
+    const auto sender =
+        std::find_if(subscribers_.begin(), subscribers_.end(),
+                     [&, key = std::string_view(from)](const auto& s) { return s.info.state_key == key; });
     if (answer.detached) {
-      round.detached.push_back(from);
+      is_gone(static_cast<size_t>(sender - subscribers_.begin()), round);
       continue;
     }
     if (answer.error) {
       throw CallbackError("callback " + from + " failed at " + event_info(type).name + ": " + *answer.error);
     }
-    const auto sender =
-        std::find_if(subscribers_.begin(), subscribers_.end(),
-                     [&, key = std::string_view(from)](const auto& s) { return s.info.state_key == key; });
     for (auto& command : answer.commands) {
       round.decisions.push_back({from, sender->info.type, std::move(command)});
     }
@@ -237,37 +269,45 @@ Callback* RunSystem::borrow(size_t place, const std::shared_ptr<CallbackLoan>& l
 }
 
 void RunSystem::lend(const EventPtr& event, const LiveTurn& turn, const std::function<void(const Round&)>& apply) {
-  const EventType type = event->body_case();
-  for (size_t i = 0; i < subscribers_.size(); ++i) {
-    auto& subscriber = subscribers_[i];
-    if (!subscriber.info.lives[type] || subscriber.host->lane().detached()) {
-      continue;
-    }
-    const auto loan = std::make_shared<CallbackLoan>();
-    std::shared_ptr<const RunState> run;
-    Callback* callback = borrow(i, loan, run);
+  while (turns_.back().event != event.get()) {
+    turns_.pop_back();
+  }
+  const auto places = std::move(turns_.back().places);
+  turns_.pop_back();
+  for (const size_t place : places) {
     Round round;
-    round.seq = event->seq();  // The relay has given it by now.
-    if (callback == nullptr) {
-      loan->give_back();
-      throw CallbackError("callback " + subscriber.info.state_key + " cannot go on: an observer hook of it failed");
-    }
-    try {
-      for (auto& command : turn(*callback, *run)) {
-        round.decisions.push_back({subscriber.info.state_key, subscriber.info.type, std::move(command)});
-      }
-      loan->give_back();
-    } catch (...) {
-      loan->give_back();
-      const std::string message = event_info(type).name + ": " + current_exception_text();
-      if (subscriber.info.policy.on_failure == FailurePolicy::kFail) {
-        throw CallbackError("callback " + subscriber.info.state_key + " failed at " + message);
-      }
-      detach(subscriber, "its hook failed at " + message);
-      round.detached.push_back(subscriber.info.state_key);
-    }
+    lend_one(place, event, turn, round);
     sort_canonically(round.decisions);
     apply(round);
+  }
+}
+
+void RunSystem::lend_one(size_t place, const EventPtr& event, const LiveTurn& turn, Round& round) {
+  auto& subscriber = subscribers_[place];
+  struct GiveBack {
+    std::shared_ptr<CallbackLoan> loan = std::make_shared<CallbackLoan>();
+    ~GiveBack() { loan->give_back(); }
+  } const borrowed;
+  std::shared_ptr<const RunState> run;
+  Callback* callback = borrow(place, borrowed.loan, run);
+  round.seq = event->seq();  // The relay has given it by now.
+  if (callback == nullptr) {
+    if (!is_gone(place, round)) {
+      throw CallbackError("callback " + subscriber.info.state_key + " cannot go on: an observer hook of it failed");
+    }
+    return;
+  }
+  try {
+    for (auto& command : turn(*callback, *run)) {
+      round.decisions.push_back({subscriber.info.state_key, subscriber.info.type, std::move(command)});
+    }
+  } catch (...) {
+    const std::string message = event_info(event->body_case()).name + ": " + current_exception_text();
+    if (subscriber.info.policy.on_failure == FailurePolicy::kFail) {
+      throw CallbackError("callback " + subscriber.info.state_key + " failed at " + message);
+    }
+    detach(subscriber, "its hook failed at " + message);
+    is_gone(place, round);
   }
 }
 

@@ -46,6 +46,13 @@ class PoolThreadName : public caf::thread_hook {
   void thread_terminates() override {}
 };
 
+std::vector<v1::ClockDecision> decided_for(const std::vector<v1::ClockDecision>& decided, const std::string& key) {
+  std::vector<v1::ClockDecision> own;
+  std::copy_if(decided.begin(), decided.end(), std::back_inserter(own),
+               [&](const v1::ClockDecision& decision) { return decision.state_key() == key; });
+  return own;
+}
+
 /// Counts the actors that have ended, so that they can be waited for with a deadline: CAF waits for ever.
 class EndedActors {
  public:
@@ -88,7 +95,6 @@ RunSystem::RunSystem(RunSystemConfig config)
       queue_(std::make_shared<EventQueue>(kQueueEventsMax)),
       failure_(std::make_shared<RunFailure>()),
       slots_(std::make_shared<SnapshotSlots>()),
-      repeated_(std::move(config.repeats)),
       inbox_(std::move(config.inbox)),
       caf_config_(std::make_unique<Config>()) {
   caf_config_->caf.set("scheduler.policy", caf::atom("sharing"));
@@ -106,6 +112,8 @@ RunSystem::RunSystem(RunSystemConfig config)
   checkpoints_ =
       system_->spawn<Named<CheckpointActor>, caf::detached>("troupe-ckpt", config.checkpoints, queue_, slots_);
   spawn_callbacks(config);
+  known_gone_.assign(subscribers_.size(), false);
+  repeated_ = RepeatedInputs(std::move(config.repeats));
   const auto give_own_thread = [this](const std::shared_ptr<CallbackHost>& host) {
     return spawn_own(host, "troupe-own");
   };
@@ -162,7 +170,7 @@ void RunSystem::spawn_callbacks(const RunSystemConfig& config) {
     asked_ |= info.controls;
     lent_ |= info.lives;
     outputs_taken_ |= info.outputs | info.lives;
-    schedules_.emplace_back(info.ask_when, run->position(), config.elapsed_us);
+    schedules_.emplace_back(info.ask_when, run->position(), decided_for(config.repeats.decided, info.state_key));
     subscribers_.push_back(std::move(subscriber));
   }
 }
@@ -180,6 +188,11 @@ void RunSystem::throw_if_failed() const {
 }
 
 void RunSystem::emit(std::shared_ptr<Event> event, std::shared_ptr<const StepOutputs> outputs) {
+  repeat_time(*event);
+  hand_over(std::move(event), std::move(outputs));
+}
+
+void RunSystem::hand_over(std::shared_ptr<Event> event, std::shared_ptr<const StepOutputs> outputs) {
   throw_if_failed();
   repeated_.pass(event->body_case());
   if (!queue_->push(std::move(event), std::move(outputs))) {

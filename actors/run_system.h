@@ -26,8 +26,7 @@ struct RunSystemConfig {
   std::vector<std::shared_ptr<Callback>> callbacks;          ///< With their state loaded.
   std::map<std::string, v1::CallbackState> callback_states;  ///< What was loaded, by state key.
   std::shared_ptr<OperatorInbox> inbox = std::make_shared<OperatorInbox>();
-  uint64_t elapsed_us = 0;  ///< What the run has run before.
-  KnownInputs repeats;      ///< What an earlier process took and decided after the checkpoint.
+  KnownInputs repeats;  ///< What the run, and an earlier process of it, took and decided.
   std::shared_ptr<EventLogWriter> log;
   RunState state;                                       ///< What the log holds so far, as far as this run takes it up.
   CheckpointContext checkpoints;                        ///< make_log_durable is filled in here.
@@ -61,7 +60,7 @@ class RunSystem : public EventSink {
   int pending_signal() const override;
   bool has_inputs() const override { return inbox_->any() || repeated_.any_command(); }
   std::vector<v1::InputRecorded> take_inputs() override;
-  DecidedBefore validation_decided_before() override;
+  DecidedBefore validation_decided_before(uint64_t& elapsed_us) override;
   void wait_for_input() override;
 
   /// Ends the run: waits for the checkpoints, drains the callbacks up to the deadline, writes RunEnded and makes the
@@ -71,6 +70,11 @@ class RunSystem : public EventSink {
 
  private:
   struct Config;
+  /// Whose Live hooks have a turn at an event.
+  struct Turns {
+    const Event* event;
+    std::vector<size_t> places;
+  };
   void spawn_callbacks(const RunSystemConfig& config);
   void watch(const caf::actor& actor);
   caf::actor spawn_own(const std::shared_ptr<CallbackHost>& host, const char* thread_name);
@@ -79,15 +83,24 @@ class RunSystem : public EventSink {
   /// Waits for all of them, and deals with those that are late as their policies say; fills in whom it detached.
   void wait_for_answers(RoundCollector& collector, const Event& event, Round& round);
   /// True when the callback's deadline is not the end of waiting for it.
-  bool deal_with_late(const Subscriber& subscriber, const Event& event, Round& round);
+  bool deal_with_late(const Subscriber& subscriber, const Event& event, RoundCollector& collector, Round& round);
   void take_answers(RoundCollector& collector, EventType type, Round& round);
   /// Records what a clock decided, before it takes effect.
   void record_clock_decision(v1::ClockDecision::Kind kind, const std::string& state_key, const Event& event);
   AskSchedule::Answer wants(size_t place, const Event& event);
+  /// Whether the subscriber's hook is to have its turn, as its schedule has it; records it where a clock decided.
+  bool has_turn(size_t place, const Event& event);
+  /// Lets the event's time be that of the decisions that are repeated: theirs at them, and never later than the next.
+  void repeat_time(Event& event);
+  void hand_over(std::shared_ptr<Event> event, std::shared_ptr<const StepOutputs> outputs);
+  /// Whether the callback is detached. The first time that it is found so, its votes lapse with `round`.
+  bool is_gone(size_t place, Round& round);
   /// Takes those out of to_ask_ that an earlier process gave up at this event.
   std::vector<size_t> given_up_before(const Event& event);
   void give_up(size_t place, const Event& event, const std::string& why, Round& round);
   Callback* borrow(size_t place, const std::shared_ptr<CallbackLoan>& loan, std::shared_ptr<const RunState>& run);
+  /// One callback's turn. `round`: what came of it.
+  void lend_one(size_t place, const EventPtr& event, const LiveTurn& turn, Round& round);
   void detach(Subscriber& subscriber, const std::string& reason);
   std::chrono::nanoseconds deadline_of(const Subscriber& subscriber) const;
   /// What an actor promised. One that ended without keeping its promise has said why in the failure.
@@ -117,8 +130,11 @@ class RunSystem : public EventSink {
   EventTypeSet lent_;
   EventTypeSet outputs_taken_;
   std::vector<Subscriber> subscribers_;
-  std::vector<AskSchedule> schedules_;  // Of each subscriber.
-  std::vector<size_t> to_ask_;          // Those that want the event that asks() was called with last.
+  std::vector<AskSchedule> schedules_;    // Of each subscriber.
+  std::vector<size_t> to_ask_;            // Those that want the event that asks() was called with last.
+  std::vector<Turns> turns_;              // Of events that are being handed over, from the outermost one on.
+  std::vector<bool> known_gone_;          // Subscribers of which the loop knows that they are detached.
+  std::set<std::string> in_time_before_;  // Of to_ask_: answered in time when an earlier process came to the event.
   RepeatedInputs repeated_;
   std::optional<uint64_t> repeated_us_;  // When the clock decided about the event that asks() was called with last.
   std::shared_ptr<OperatorInbox> inbox_;

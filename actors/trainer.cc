@@ -243,7 +243,6 @@ RunResult Trainer::Impl::fit(Module& module, DataModule& data, const std::string
     config.repeats = read_known_inputs(directory.events(), config.state.seq());
   }
   config.callback_states = std::move(loaded);
-  config.elapsed_us = elapsed_us;
   last_fit_directory_ = directory.root();
   const SignalGuard signals(options_.handle_signals);
   RunSystem system(std::move(config));

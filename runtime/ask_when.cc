@@ -1,5 +1,7 @@
 #include "runtime/ask_when.h"
 
+#include <algorithm>
+
 namespace troupe {
 namespace {
 
@@ -19,14 +21,34 @@ bool has_passed(double period_s, uint64_t elapsed_us) {
 
 }  // namespace
 
-AskSchedule::AskSchedule(const std::vector<AskWhen>& lines, const Position& position, uint64_t elapsed_us) {
+AskSchedule::AskSchedule(const std::vector<AskWhen>& lines, const Position& position,
+                         const std::vector<v1::ClockDecision>& decided) {
   for (const auto& when : lines) {
-    lines_.push_back({when, position.global_step(), elapsed_us, false});
+    lines_.push_back({when, position.global_step(), 0, false});
     by_clock_[when.event] = by_clock_[when.event] || is_by_clock(when.periods);
+  }
+  for (const auto& decision : decided) {
+    for (auto& line : lines_) {
+      if (static_cast<uint32_t>(line.when.event) == decision.event() && is_by_clock(line.when.periods) &&
+          line.is_due(decision.elapsed_us())) {
+        line.note_asked(decision.elapsed_us());
+      }
+    }
   }
 }
 
-AskSchedule::Answer AskSchedule::check(Line& line, const Event& event, DecidedBefore before) {
+bool AskSchedule::Line::is_due(uint64_t elapsed_us) const {
+  const auto& periods = when.periods;
+  return !(periods.after_s > 0 && done) && has_passed(periods.after_s, elapsed_us) &&
+         has_passed(periods.every_s, elapsed_us - std::min(elapsed_us, last_asked_us));
+}
+
+void AskSchedule::Line::note_asked(uint64_t elapsed_us) {
+  done = true;
+  last_asked_us = elapsed_us;
+}
+
+AskSchedule::Answer AskSchedule::check(Line& line, const Event& event, DecidedBefore before, uint64_t elapsed_us) {
   const auto& periods = line.when.periods;
   const auto& position = event.position();
   const bool stepped = position.global_step() != line.last_step;
@@ -44,17 +66,14 @@ AskSchedule::Answer AskSchedule::check(Line& line, const Event& event, DecidedBe
   if (!is_by_clock(periods)) {
     return Answer::kYes;
   }
-  const bool due = !(periods.after_s > 0 && line.done) && has_passed(periods.after_s, event.elapsed_us()) &&
-                   has_passed(periods.every_s, event.elapsed_us() - line.last_asked_us);
-  if (before == DecidedBefore::kNo || (before == DecidedBefore::kUnknown && !due)) {
+  if (before == DecidedBefore::kNo || !line.is_due(elapsed_us)) {
     return Answer::kNo;
   }
-  line.done = true;
-  line.last_asked_us = event.elapsed_us();
+  line.note_asked(elapsed_us);
   return Answer::kByClock;
 }
 
-AskSchedule::Answer AskSchedule::wants(const Event& event, DecidedBefore before) {
+AskSchedule::Answer AskSchedule::wants(const Event& event, DecidedBefore before, uint64_t elapsed_us) {
   bool has_line = false;
   Answer answer = Answer::kNo;
   for (auto& line : lines_) {
@@ -62,7 +81,7 @@ AskSchedule::Answer AskSchedule::wants(const Event& event, DecidedBefore before)
       continue;
     }
     has_line = true;
-    const Answer said = check(line, event, before);
+    const Answer said = check(line, event, before, elapsed_us);
     if (said == Answer::kYes || (said == Answer::kByClock && answer == Answer::kNo)) {
       answer = said;
     }

@@ -14,7 +14,7 @@ struct AskPeriods {
   int64_t every_n_steps = 0;    ///< Optimizer steps of the fit: once at each multiple of n; 0: any.
   int64_t every_n_epochs = 0;   ///< Epochs of the fit: in the n-th, 2n-th, ...; 0: any.
   double after_s = 0;           ///< Once, when the run has run this many seconds, over all incarnations; 0: any.
-  double every_s = 0;           ///< When this many seconds have passed since it was asked so last; 0: any.
+  double every_s = 0;           ///< When this many have passed since it was asked so last, or since the start; 0: any.
   bool sanity_checking = true;  ///< In the sanity check too.
 };
 
@@ -36,12 +36,15 @@ class AskSchedule {
  public:
   enum class Answer { kNo, kYes, kByClock };
 
-  /// `position` and `elapsed_us`: where the run starts, or goes on.
-  AskSchedule(const std::vector<AskWhen>& lines, const Position& position, uint64_t elapsed_us);
+  /// `position`: where the run starts, or goes on. `decided`: what the clock decided for this controller before it.
+  AskSchedule(const std::vector<AskWhen>& lines, const Position& position,
+              const std::vector<v1::ClockDecision>& decided = {});
 
-  /// kByClock where time decided: another run could have said no here. `before`: what an earlier process of the run
-  /// decided by the clock about this event, where this one repeats it.
-  Answer wants(const Event& event, DecidedBefore before = DecidedBefore::kUnknown);
+  /// kByClock where time decided: another run could have said no here.
+  Answer wants(const Event& event) { return wants(event, DecidedBefore::kUnknown, event.elapsed_us()); }
+  /// `before`: what an earlier process of the run decided by the clock about this event, at `elapsed_us`, where this
+  /// one repeats it.
+  Answer wants(const Event& event, DecidedBefore before, uint64_t elapsed_us);
   /// Whether time decides about any event of this type.
   bool has_clock(EventType type) const { return by_clock_[type]; }
 
@@ -51,8 +54,11 @@ class AskSchedule {
     uint64_t last_step = 0;
     uint64_t last_asked_us = 0;
     bool done = false;  // after_s has passed.
+
+    bool is_due(uint64_t elapsed_us) const;
+    void note_asked(uint64_t elapsed_us);
   };
-  static Answer check(Line& line, const Event& event, DecidedBefore before);
+  static Answer check(Line& line, const Event& event, DecidedBefore before, uint64_t elapsed_us);
 
   std::vector<Line> lines_;
   EventTypeSet by_clock_;

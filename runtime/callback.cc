@@ -38,6 +38,16 @@ void add_every_recorded_event(CallbackInfo& info, bool with_run_state) {
   }
 }
 
+void check_ask_when(const CallbackInfo& info) {
+  for (const auto& line : info.ask_when) {
+    if (!info.controls[line.event] && !info.lives[line.event]) {
+      throw ConfigError("callback " + info.state_key + ": ask_when() has a line for " +
+                        std::string(event_info(line.event).name) +
+                        ", for which it has no hook with Control& or Live&; an observer's hook gets every event");
+    }
+  }
+}
+
 void resolve_policy(CallbackInfo& info, bool renewable) {
   constexpr int64_t kDefaultRestarts = 5;
   auto& policy = info.policy;

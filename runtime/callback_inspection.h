@@ -37,6 +37,8 @@ void find_user_hooks(CallbackInfo& info, UserEventTypes<M...> /*types*/) {
 
 /// Adds what on(const Event&) takes: every recorded event that has no hook of its own.
 void add_every_recorded_event(CallbackInfo& info, bool with_run_state);
+/// Throws ConfigError for a line that would have no effect.
+void check_ask_when(const CallbackInfo& info);
 /// Fills in the policy's defaults. Throws ConfigError for one that the callback cannot have.
 void resolve_policy(CallbackInfo& info, bool renewable);
 
@@ -59,6 +61,7 @@ CallbackInfo inspect(const T& callback, std::string name, const CallbackPolicy& 
   }
   if constexpr (HasAskWhen<T>) {
     info.ask_when = callback.ask_when();
+    check_ask_when(info);
   }
   if constexpr (ObservesPlain<T, Event> || ObservesWithRun<T, Event>) {
     add_every_recorded_event(info, ObservesWithRun<T, Event>);

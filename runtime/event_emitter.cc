@@ -4,11 +4,12 @@
 #include <iterator>
 
 #include "runtime/round.h"
+#include "runtime/run_clock.h"
 
 namespace troupe {
 
 EventEmitter::EventEmitter(EventSink& sink, uint64_t elapsed_us)
-    : sink_(sink), started_(std::chrono::steady_clock::now() - std::chrono::microseconds(elapsed_us)) {}
+    : sink_(sink), started_(run_clock_now() - std::chrono::microseconds(elapsed_us)) {}
 
 std::shared_ptr<Event> EventEmitter::new_event() {
   constexpr int kEventsPerArena = 64;
@@ -23,15 +24,23 @@ std::shared_ptr<Event> EventEmitter::new_event() {
 }
 
 uint64_t EventEmitter::elapsed_us() const {
-  const auto elapsed = std::chrono::steady_clock::now() - started_;
+  const auto elapsed = run_clock_now() - started_;
   const auto us = std::chrono::duration_cast<std::chrono::microseconds>(elapsed).count();
   return us > 0 ? static_cast<uint64_t>(us) : 1;  // 0 means that the relay fills the time in.
+}
+
+void EventEmitter::advance_clock(uint64_t elapsed_us) {
+  const uint64_t now_us = this->elapsed_us();
+  if (elapsed_us > now_us) {
+    started_ -= std::chrono::microseconds(elapsed_us - now_us);
+  }
 }
 
 void EventEmitter::publish(std::shared_ptr<Event> event, std::shared_ptr<const StepOutputs> outputs) {
   const EventType type = event->body_case();
   const EventPtr published = event;
   const auto lent_outputs = outputs;
+  const uint64_t made_at_us = event->elapsed_us();
   const bool lends = live_turn_ && sink_.lends(type);
   if (outputs && !sink_.takes_outputs(type)) {
     outputs.reset();
@@ -41,6 +50,9 @@ void EventEmitter::publish(std::shared_ptr<Event> event, std::shared_ptr<const S
     round = sink_.ask(std::move(event), std::move(outputs));
   } else {
     sink_.emit(std::move(event), std::move(outputs));
+  }
+  if (published->elapsed_us() > made_at_us) {
+    advance_clock(published->elapsed_us());
   }
   if (lends) {
     lend(published, lent_outputs.get(), std::move(round));

@@ -25,6 +25,8 @@ class EventEmitter {
   const Position& position() const { return position_; }
   /// Microseconds that the run has run, over all incarnations.
   uint64_t elapsed_us() const;
+  /// Lets it be at least `elapsed_us` from here on: an earlier process took a decision then that this one repeats now.
+  void advance_clock(uint64_t elapsed_us);
   /// Says what applies the commands that controllers answer with; it is told which event they were asked about.
   void set_round_handler(std::function<void(const Round&, EventType)> handler) { round_handler_ = std::move(handler); }
 

@@ -49,7 +49,8 @@ class EventSink {
   /// Whether a callback has a Live hook for this type.
   virtual bool lends(EventType type) const = 0;
 
-  /// Hands a fact over, and this step's tensors where takes_outputs says so. Its seq is still 0: the receiver gives it.
+  /// Hands a fact over, and this step's tensors where takes_outputs says so. Its seq is still 0: the receiver gives it,
+  /// and may set another elapsed time where it repeats what an earlier process had decided by the clock.
   /// Waits only when the event log's buffer is full.
   virtual void emit(std::shared_ptr<Event> event, std::shared_ptr<const StepOutputs> outputs) = 0;
   /// Hands a fact over and waits for what the controllers that want it say of it.
@@ -74,8 +75,11 @@ class EventSink {
   /// Takes them, in the order in which they came.
   virtual std::vector<v1::InputRecorded> take_inputs() = 0;
   /// What an earlier process of the run decided here, where this one repeats it: whether a time-based validation is
-  /// due.
-  virtual DecidedBefore validation_decided_before() { return DecidedBefore::kUnknown; }
+  /// due. kYes sets `elapsed_us` to when that was.
+  virtual DecidedBefore validation_decided_before(uint64_t& elapsed_us) {
+    (void)elapsed_us;
+    return DecidedBefore::kUnknown;
+  }
   /// Waits until there is a signal or an input.
   virtual void wait_for_input() = 0;
 };

@@ -352,12 +352,13 @@ void FitLoop::start_validation_clock() {
 }
 
 bool FitLoop::validation_time_has_come() {
-  const uint64_t now_us = emitter_->elapsed_us();
-  const auto before = emitter_->sink().validation_decided_before();
+  uint64_t now_us = emitter_->elapsed_us();
+  const auto before = emitter_->sink().validation_decided_before(now_us);
   if (before == DecidedBefore::kNo ||
       (before == DecidedBefore::kUnknown && now_us - loop().last_validation_us() < *limits_.validation_interval_us)) {
     return false;
   }
+  emitter_->advance_clock(now_us);
   InputRecorded decided;
   decided.mutable_clock()->set_kind(v1::ClockDecision::KIND_VALIDATION);
   decided.mutable_clock()->set_elapsed_us(now_us);

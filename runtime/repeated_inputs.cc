@@ -1,6 +1,7 @@
 #include "runtime/repeated_inputs.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "runtime/event_log_reader.h"
 
@@ -51,7 +52,14 @@ class InputCollector {
   /// What is known of the time after `seq`.
   KnownInputs known_after(uint64_t seq) {
     go_back_to(seq);
-    KnownInputs known{std::move(ahead_), reach_ > place_ ? reach_ - place_ : 0};
+    KnownInputs known;
+    for (const auto& past : past_) {
+      if (past.input.input.clock().kind() == v1::ClockDecision::KIND_TRIGGER) {
+        known.decided.push_back(past.input.input.clock());
+      }
+    }
+    known.inputs = std::move(ahead_);
+    known.landmarks = reach_ > place_ ? reach_ - place_ : 0;
     for (auto& next : known.inputs) {
       next.place -= place_;
     }
@@ -151,6 +159,12 @@ std::vector<v1::InputRecorded> RepeatedInputs::take_commands() {
     return due;
   });
   return commands;
+}
+
+uint64_t RepeatedInputs::next_decision_us() const {
+  const auto next =
+      std::find_if(inputs_.begin(), inputs_.end(), [](const PlacedInput& input) { return input.input.has_clock(); });
+  return next == inputs_.end() ? std::numeric_limits<uint64_t>::max() : next->input.clock().elapsed_us();
 }
 
 DecidedBefore RepeatedInputs::decided(v1::ClockDecision::Kind kind, const std::string& state_key, EventType event,

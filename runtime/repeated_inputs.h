@@ -23,10 +23,12 @@ struct PlacedInput {
   v1::InputRecorded input;
 };
 
-/// What is known of the events after a checkpoint. Places count from the checkpoint.
+/// What is known of the events around a checkpoint. Places count from the checkpoint.
 struct KnownInputs {
   std::vector<PlacedInput> inputs;  ///< Commands and clock decisions, in the order in which they were taken.
   uint64_t landmarks = 0;           ///< As far as any process came.
+  /// Before the checkpoint: when controllers were asked because a time had come.
+  std::vector<v1::ClockDecision> decided = {};
 };
 
 /// Reads it for the event of seq `from_seq` of the effective history, which is RunStarted or a CheckpointTaken. Of the
@@ -56,6 +58,9 @@ class RepeatedInputs {
   bool any_command() const { return !over_ && command_is_due(); }
   /// Takes them.
   std::vector<v1::InputRecorded> take_commands();
+
+  /// When the next decision of a clock was taken that is still to be repeated; the largest number if there is none.
+  uint64_t next_decision_us() const;
 
   /// What the clock decided at this place, about this callback and the event of type `event` that is next
   /// (KIND_TRIGGER) or was last (KIND_DEADLINE). kYes takes the decision, of which `elapsed_us` is the time.

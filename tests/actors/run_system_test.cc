@@ -86,6 +86,73 @@ struct Borrower {
   void on(const TrainEpochEnded& /*event*/, Live& /*live*/) {}
 };
 
+/// Wants it at every second step only.
+struct RareBorrower {
+  std::string state_key() const { return "RareBorrower"; }
+  std::vector<AskWhen> ask_when() const { return {troupe::ask_when<TrainBatchEnded>({.every_n_steps = 2})}; }
+  void on(const TrainBatchEnded& /*event*/, Live& /*live*/) {}
+};
+
+/// Its observer hook throws.
+struct BrokenBorrower : Borrower {
+  std::string state_key() const { return "BrokenBorrower"; }
+  using Borrower::on;
+  void on(const TrainBatchEnded& /*event*/) { throw std::runtime_error("broken"); }
+};
+
+/// The same of a controller.
+struct BrokenVoter {
+  std::string state_key() const { return "BrokenVoter"; }
+  void on(const ValidationEnded& /*event*/) { throw std::runtime_error("broken"); }
+  void on(const TrainBatchEnded& /*event*/, Control& control) { control.stop("never"); }
+};
+
+/// Its state cannot be told.
+struct SecretVoter {
+  std::string state_key() const { return "SecretVoter"; }
+  void on(const TrainBatchEnded& /*event*/, Control& control) { control.stop("never"); }
+  StateDict state_dict() const {
+    if (*secret) {
+      throw std::runtime_error("secret");
+    }
+    return {};
+  }
+  void load_state_dict(const StateDict& /*state*/) {}
+  std::shared_ptr<bool> secret = std::make_shared<bool>(false);
+};
+
+/// Says when a callback has been detached.
+struct DetachWatcher {
+  std::string state_key() const { return "DetachWatcher"; }
+  std::shared_ptr<std::promise<void>> detached = std::make_shared<std::promise<void>>();
+  void on(const CallbackDetached& /*event*/) { detached->set_value(); }
+};
+
+/// Waits until the callback has been detached, and then gives an answer.
+struct LateVoter {
+  std::string state_key() const { return "LateVoter"; }
+  std::shared_future<void> detached;
+  std::shared_ptr<std::promise<void>> returned = std::make_shared<std::promise<void>>();
+  void on(const TrainBatchEnded& /*event*/, Control& control) {
+    detached.wait();
+    control.stop("too late");
+    returned->set_value();
+  }
+};
+
+/// Keeps the loop waiting until another hook has returned.
+struct PatientVoter {
+  std::string state_key() const { return "PatientVoter"; }
+  std::shared_future<void> other;
+  void on(const TrainBatchEnded& /*event*/, Control& control) {
+    other.wait();
+    for (int i = 0; i < 10000; ++i) {  // Time for the other's answer to arrive.
+      std::this_thread::yield();
+    }
+    control.stop("in time");
+  }
+};
+
 /// Stands in for the loop around the actors of one run.
 class ActorRun {
  public:
@@ -108,13 +175,25 @@ class ActorRun {
   }
 
   void emit(Event event) { system_->emit(fresh(std::move(event)), nullptr); }
-  void batch(std::shared_ptr<const StepOutputs> outputs = nullptr) {
-    system_->emit(fresh(batch_event(0, ++step_)), std::move(outputs));
-  }
+  void batch(std::shared_ptr<const StepOutputs> outputs = nullptr) { system_->emit(fresh_batch(), std::move(outputs)); }
   Round ask_batch() {
-    auto event = fresh(batch_event(0, ++step_));
+    auto event = fresh_batch();
     CHECK(system_->asks(*event));
     return system_->ask(std::move(event), nullptr);
+  }
+  std::shared_ptr<Event> fresh_batch() { return fresh(batch_event(0, ++step_)); }
+  /// Hands an event over, and what is lent for it to `hook`.
+  void lend(const std::shared_ptr<Event>& event, const std::function<void()>& hook,
+            const std::function<void(const Round&)>& apply) {
+    CHECK_FALSE(system_->asks(*event));
+    system_->emit(event, nullptr);
+    system_->lend(
+        event,
+        [&](Callback& /*callback*/, const RunState& /*state*/) {
+          hook();
+          return std::vector<v1::Command>();
+        },
+        apply);
   }
   void checkpoint(const std::string& path) {
     Event taken;
@@ -259,9 +338,10 @@ TEST_CASE("a lent callback is told the state after every event before, and what 
   epoch.mutable_train_epoch_ended();
   run.batch();
   const auto ended = run.fresh(std::move(epoch));
-  run.system().emit(ended, nullptr);
   std::vector<uint64_t> steps;
   int rounds = 0;
+  CHECK_FALSE(run.system().asks(*ended));
+  run.system().emit(ended, nullptr);
   run.system().lend(
       ended,
       [&](Callback& callback, const RunState& state) {
@@ -279,6 +359,80 @@ TEST_CASE("a lent callback is told the state after every event before, and what 
       });
   CHECK(steps == std::vector<uint64_t>{1});
   CHECK(rounds == 1);
+  run.finish();
+}
+
+TEST_CASE("what a controller answers after it was detached at its deadline is not carried out") {
+  ActorRun run;
+  const DetachWatcher watcher;
+  const LateVoter late{watcher.detached->get_future().share()};
+  run.add(watcher);
+  run.add(late, {.on_deadline = DeadlinePolicy::kDetach, .deadline_s = 0.01});
+  run.add(PatientVoter{late.returned->get_future().share()});
+  run.start();
+  const Round round = run.ask_batch();
+  CHECK(round.detached == std::vector<std::string>{"LateVoter"});
+  REQUIRE(round.decisions.size() == 1);
+  CHECK(round.decisions[0].from == "PatientVoter");
+  run.finish();
+}
+
+TEST_CASE("the votes of a controller that an observer hook of its own detached lapse at the next question, once") {
+  ActorRun run;
+  run.add(BrokenVoter(), {.on_failure = FailurePolicy::kDetach});
+  run.start();
+  CHECK(run.ask_batch().decisions.size() == 1);
+  Event validated;
+  validated.mutable_validation_ended();
+  run.emit(std::move(validated));
+  const Round round = run.ask_batch();
+  CHECK(round.detached == std::vector<std::string>{"BrokenVoter"});
+  CHECK(round.decisions.empty());
+  CHECK_FALSE(run.system().asks(*run.fresh_batch()));
+  run.finish();
+}
+
+TEST_CASE("a controller whose state_dict throws is detached where its policy says so") {
+  ActorRun run;
+  const SecretVoter voter;
+  run.add(voter, {.on_failure = FailurePolicy::kDetach});
+  run.start();
+  run.batch();
+  run.system().flush();
+  *voter.secret = true;
+  run.checkpoint("checkpoints/1.ckpt");
+  CHECK(run.ask_batch().detached == std::vector<std::string>{"SecretVoter"});
+  run.finish();
+  CHECK(read_checkpoint(run.path() / "checkpoints/1.ckpt").callback_states.empty());
+}
+
+TEST_CASE("a Live callback that an observer hook of its own detached has no turn any more, and its votes lapse") {
+  ActorRun run;
+  run.add(BrokenBorrower(), {.on_failure = FailurePolicy::kDetach});
+  run.start();
+  run.batch();
+  std::vector<std::string> detached;
+  for (int epoch = 0; epoch < 2; ++epoch) {
+    Event ended;
+    ended.mutable_train_epoch_ended();
+    run.lend(
+        run.fresh(std::move(ended)), [&] { FAIL("it was lent"); },
+        [&](const Round& round) { detached.insert(detached.end(), round.detached.begin(), round.detached.end()); });
+  }
+  CHECK(detached == std::vector<std::string>{"BrokenBorrower"});
+  run.finish();
+}
+
+TEST_CASE("a Live hook has its turn when it wants one") {
+  ActorRun run;
+  run.add(RareBorrower());
+  run.start();
+  std::vector<uint64_t> steps;
+  for (uint64_t step = 1; step <= 5; ++step) {
+    run.lend(
+        run.fresh_batch(), [&] { steps.push_back(step); }, [](const Round&) {});
+  }
+  CHECK(steps == std::vector<uint64_t>{2, 4});
   run.finish();
 }
 

@@ -3,13 +3,13 @@
 #include <doctest/doctest.h>
 #include <torch/torch.h>
 
-#include <chrono>
+#include <future>
 #include <stdexcept>
-#include <thread>
 
 #include "actors/trainer.h"
 #include "callbacks/model_checkpoint.h"
 #include "runtime/error.h"
+#include "runtime/run_clock.h"
 #include "tests/support/captured_stderr.h"
 #include "tests/support/noisy_fit.h"
 #include "tests/support/run_fingerprint.h"
@@ -105,6 +105,11 @@ size_t clock_decisions(const fs::path& run_dir) {
       std::count_if(events.begin(), events.end(), [](const auto& e) { return e.input_recorded().has_clock(); }));
 }
 
+/// More than an hour.
+void pass_time() {
+  run_clock_offset_us += int64_t{4000} * 1000 * 1000;
+}
+
 /// Sets a learning rate once, when the run has run for a while.
 class LateRate {
  public:
@@ -172,19 +177,20 @@ TEST_CASE("what a clock decided after the checkpoint is decided so again") {
   // The process that dies is slow at batch 6, and is over the time then. The second is fast, and would never be.
   const auto prepare = [](Trainer& trainer) {
     save_every(trainer, 4);
-    trainer.add(LateRate(1.0));
+    trainer.add(LateRate(3600));
   };
   Part{.run_dir = run_dir,
        .dies_at = 9,
        .at_batch =
            [](int64_t batch, Trainer&) {
              if (batch == 6) {
-               std::this_thread::sleep_for(std::chrono::milliseconds(1200));
+               pass_time();
              }
            },
        .prepare = prepare}
       .die();
   REQUIRE(clock_decisions(run_dir) == 1);
+  const uint64_t decided_at = events_of<InputRecorded>(run_dir)[0].elapsed_us();
   fs::remove(run_dir / "checkpoints" / "epoch=0-step=8.ckpt");
   Part{.run_dir = run_dir, .resume = "last", .prepare = prepare}.run();
   REQUIRE(clock_decisions(run_dir) == 1);
@@ -193,6 +199,32 @@ TEST_CASE("what a clock decided after the checkpoint is decided so again") {
                                  [](const Event& e) { return e.command_applied().command().has_set_learning_rate(); });
   REQUIRE(rate != rates.end());
   CHECK(rate->position().batch_index() == 6);
+  // The time is that of the first process there, and goes back nowhere.
+  const auto decided = events_of<InputRecorded>(run_dir)[0];
+  CHECK(decided.elapsed_us() == decided_at);
+  EventHistory history(run_dir / "events");
+  uint64_t last_us = 0;
+  for (Event event; history.next(event); last_us = event.elapsed_us()) {
+    CHECK(event.elapsed_us() >= last_us);
+  }
+}
+
+TEST_CASE("a clock that decided once does not decide again in a process that goes on after it") {
+  const TemporaryFolder folder;
+  const fs::path run_dir = folder.path() / "run";
+  const auto prepare = [](Trainer& trainer) {
+    save_every(trainer, 4);
+    trainer.add(LateRate(3600));
+  };
+  const auto slow_start = [](int64_t batch, Trainer&) {
+    if (batch == 2) {
+      pass_time();
+    }
+  };
+  Part{.run_dir = run_dir, .dies_at = 9, .at_batch = slow_start, .prepare = prepare}.die();
+  REQUIRE(clock_decisions(run_dir) == 1);
+  Part{.run_dir = run_dir, .resume = "last", .prepare = prepare}.run();
+  CHECK(clock_decisions(run_dir) == 1);
 }
 
 TEST_CASE("what a clock had not decided by the time a process died is not decided there") {
@@ -200,14 +232,14 @@ TEST_CASE("what a clock had not decided by the time a process died is not decide
   const fs::path run_dir = folder.path() / "run";
   const auto prepare = [](Trainer& trainer) {
     save_every(trainer, 4);
-    trainer.add(LateRate(1.0));
+    trainer.add(LateRate(3600));
   };
   Part{.run_dir = run_dir, .dies_at = 9, .prepare = prepare}.die();
   REQUIRE(clock_decisions(run_dir) == 0);
   fs::remove(run_dir / "checkpoints" / "epoch=0-step=8.ckpt");
   const auto slow_start = [](int64_t batch, Trainer&) {
     if (batch == 5) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(1200));
+      pass_time();
     }
   };
   Part{.run_dir = run_dir, .resume = "last", .at_batch = slow_start, .prepare = prepare}.run();
@@ -219,20 +251,20 @@ TEST_CASE("what a clock had not decided by the time a process died is not decide
 TEST_CASE("a validation that a clock had decided on is made at the same place again") {
   const TemporaryFolder folder;
   const fs::path run_dir = folder.path() / "run";
-  const auto every_second = [](TrainerOptions& options) { options.val_check_interval = "00:00:00:01"; };
+  const auto every_hour = [](TrainerOptions& options) { options.val_check_interval = "00:01:00:00"; };
   Part{.run_dir = run_dir,
        .dies_at = 9,
        .at_batch =
            [](int64_t batch, Trainer&) {
              if (batch == 6) {
-               std::this_thread::sleep_for(std::chrono::milliseconds(1200));
+               pass_time();
              }
            },
        .prepare = save_every_4,
-       .configure = every_second}
+       .configure = every_hour}
       .die();
   fs::remove(run_dir / "checkpoints" / "epoch=0-step=8.ckpt");
-  Part{.run_dir = run_dir, .resume = "last", .prepare = save_every_4, .configure = every_second}.run();
+  Part{.run_dir = run_dir, .resume = "last", .prepare = save_every_4, .configure = every_hour}.run();
   const auto validations = events_of<ValidationStarted>(run_dir);
   const auto made = std::find_if(validations.begin(), validations.end(),
                                  [](const Event& e) { return e.position().stage() == v1::STAGE_VALIDATE; });
@@ -244,16 +276,19 @@ TEST_CASE("a controller that was given up at its deadline is given up there agai
   const TemporaryFolder folder;
   const fs::path run_dir = folder.path() / "run";
   for (const bool first : {true, false}) {
-    const auto prepare = [first](Trainer& trainer) {
+    const auto detached = std::make_shared<std::promise<void>>();
+    const auto late = detached->get_future().share();
+    const auto prepare = [&](Trainer& trainer) {
       save_every(trainer, 4);
+      trainer.on<CallbackDetached>("watcher", [detached](const CallbackDetached&) { detached->set_value(); });
       trainer.on<TrainBatchEnded>("slow",
-                                  [first](const TrainBatchEnded&, Control& control) {
+                                  [first, late](const TrainBatchEnded&, Control& control) {
                                     if (first && control.run().global_step() == 7) {
-                                      std::this_thread::sleep_for(std::chrono::milliseconds(700));
+                                      late.wait();
                                     }
                                     control.log("asked", static_cast<double>(control.run().global_step()));
                                   },
-                                  {.on_deadline = DeadlinePolicy::kDetach, .deadline_s = 0.3});
+                                  {.on_deadline = DeadlinePolicy::kDetach, .deadline_s = 2});
     };
     if (first) {
       Part{.run_dir = run_dir, .dies_at = 10, .prepare = prepare}.die();

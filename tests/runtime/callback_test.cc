@@ -22,6 +22,13 @@ namespace {
 struct Observer {
   void on(const troupe::FitStarted&) {}
 };
+struct AskedInVain {
+  void on(const troupe::TrainBatchEnded&) {}
+  void on(const troupe::TrainEpochEnded&, troupe::Control&) {}
+  std::vector<troupe::AskWhen> ask_when() const {
+    return {troupe::ask_when<troupe::TrainBatchEnded>({.every_n_steps = 100})};
+  }
+};
 }  // namespace
 
 using namespace troupe;
@@ -35,6 +42,13 @@ TEST_CASE("unnamed namespaces are left out of names, also inside of them") {
   CHECK(readable_type_name(typeid(Observer)) == "Observer");
   CHECK(readable_type_name(typeid(program::Hidden)) == "program::Hidden");
   CHECK(readable_type_name(typeid(program::Holder<program::Hidden>)) == "program::Holder<program::Hidden>");
+}
+
+TEST_CASE("ask_when for an event that the class does not decide on is refused") {
+  CHECK_THROWS_WITH_AS(callback_detail::inspect(AskedInVain(), {}, {}, true),
+                       "callback AskedInVain: ask_when() has a line for TrainBatchEnded, for which it has no hook with "
+                       "Control& or Live&; an observer's hook gets every event",
+                       ConfigError);
 }
 
 TEST_CASE("a class in an unnamed namespace has its bare name as state key") {

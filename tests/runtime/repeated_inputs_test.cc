@@ -229,6 +229,37 @@ TEST_CASE("what the clock decided is known as far as a process came, and not bey
   CHECK(RepeatedInputs().decided(kTrigger, "Timer", ended, elapsed_us) == DecidedBefore::kUnknown);
 }
 
+TEST_CASE("the time is told until which nothing is later that is repeated") {
+  const auto ended = Event::kTrainBatchEnded;
+  RepeatedInputs repeated({{{0, learning_rate(1)}, {1, clock(kTrigger, "Timer", ended, 70)}}, 2});
+  CHECK(repeated.next_decision_us() == 70);
+  repeated.pass(ended);
+  uint64_t elapsed_us = 0;
+  repeated.decided(kTrigger, "Timer", ended, elapsed_us);
+  CHECK(repeated.next_decision_us() == std::numeric_limits<uint64_t>::max());
+}
+
+TEST_CASE("what clocks had decided before the checkpoint is known, in the effective history") {
+  GrowingLog log;
+  log.input(clock(kTrigger, "Timer", Event::kTrainBatchEnded, 70));
+  log.input(clock(v1::ClockDecision::KIND_VALIDATION, "", Event::BODY_NOT_SET, 75));
+  const uint64_t seq = log.checkpoint();
+  log.input(clock(kTrigger, "Timer", Event::kTrainBatchEnded, 80));
+  log.step();
+  log.resume(seq);
+  log.input(clock(kTrigger, "Timer", Event::kTrainBatchEnded, 85));
+  const uint64_t second = log.checkpoint();
+  const auto times = [&](uint64_t after) {
+    std::vector<uint64_t> found;
+    for (const auto& decision : log.known_after(after).decided) {
+      found.push_back(decision.elapsed_us());
+    }
+    return found;
+  };
+  CHECK(times(seq) == std::vector<uint64_t>{70});
+  CHECK(times(second) == std::vector<uint64_t>{70, 85});
+}
+
 TEST_CASE("a decision that was recorded before its event was is known all the same") {
   const auto ended = Event::kTrainBatchEnded;
   RepeatedInputs repeated({{{0, clock(kTrigger, "Timer", ended, 70)}}, 0});

@@ -214,6 +214,9 @@ void EvaluationLoop::run_loader(DataLoader& loader, int64_t batches, v1::Evaluat
   position.set_dataloader_index(progress.dataloader_index());
   position.set_batch_index(first == 0 ? 0 : static_cast<uint32_t>(first - 1));
   loader.begin(position.epoch(), first);
+  if (first > 0 && on_batch_boundary) {  // The boundary that the checkpoint was taken before, or in.
+    on_batch_boundary();
+  }
   for (int64_t index = first; index < batches; ++index) {
     position.set_batch_index(static_cast<uint32_t>(index));
     run_batch<Events>(module_.transfer_batch(loader.next()), index, progress);

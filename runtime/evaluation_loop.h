@@ -31,7 +31,7 @@ class EvaluationLoop {
   EvaluationLoop(Stage stage, Module& module, EventEmitter& emitter, Precision precision = Precision::k32)
       : stage_(stage), module_(module), emitter_(emitter), precision_(precision) {}
 
-  /// Called after each batch, when its events are out; may throw to leave.
+  /// Called after each batch, when its events are out, and before an evaluation goes on after one; may throw to leave.
   std::function<void()> on_batch_boundary;
   /// Told the metrics of each event that has any, just before it.
   std::function<void(const google::protobuf::RepeatedPtrField<Metric>&)> on_metrics;

@@ -142,21 +142,25 @@ void FitLoop::run_epoch() {
     start_epoch();
   }
   train_loader_->begin(static_cast<int64_t>(loop().epoch()), static_cast<int64_t>(loop().batches_done()));
-  while (true) {
+  do {
+    pass_boundary();
+  } while (!epoch_finished() && train_batch());
+  end_epoch();
+}
+
+void FitLoop::pass_boundary() {
+  bool skipped = false;
+  do {
+    skipped = loop().skip_epoch();
     close_skipped_window();
-    if (loop().phase() == LoopState::PHASE_BATCH_ENDED) {
+    if (loop().phase() == LoopState::PHASE_BATCH_ENDED || (skipped && validation_was_skipped())) {
       loop().set_phase(validation_due() ? LoopState::PHASE_VALIDATION : LoopState::PHASE_TRAIN_BATCH);
     }
     if (loop().phase() == LoopState::PHASE_VALIDATION) {
       validate();
     }
     check_interrupt();
-    if (epoch_finished()) {
-      break;
-    }
-    train_batch();
-  }
-  end_epoch();
+  } while (loop().skip_epoch() != skipped);  // The batch has become the epoch's last.
 }
 
 void FitLoop::start_epoch() {
@@ -199,7 +203,7 @@ void FitLoop::end_epoch() {
   emitter_->publish(std::move(ended));
 }
 
-void FitLoop::train_batch() {
+bool FitLoop::train_batch() {
   const auto index = static_cast<int64_t>(loop().batches_done());
   const int64_t window = window_batches();
   const Batch batch = module_.transfer_batch(train_loader_->next());
@@ -215,7 +219,7 @@ void FitLoop::train_batch() {
     loop().set_accumulated_batches(0);
     loop().set_window_batches(0);
     loop().set_skip_epoch(true);
-    return;
+    return false;
   }
 
   const at::Tensor loss = training_step(batch, index);
@@ -246,6 +250,7 @@ void FitLoop::train_batch() {
   context_->leave();
   loop().set_phase(LoopState::PHASE_BATCH_ENDED);
   publish_batch_ended(batch, loss, loop().global_step() != step_before, rates);
+  return true;
 }
 
 at::Tensor FitLoop::training_step(const Batch& batch, int64_t index) {
@@ -253,10 +258,13 @@ at::Tensor FitLoop::training_step(const Batch& batch, int64_t index) {
   if (training_.automatic()) {
     return module_.training_step(batch, index);
   }
+  struct Untoggle {
+    FitLoop& loop;
+    ~Untoggle() { loop.untoggle(); }
+  } const untoggle_at_the_end{*this};
   context_->set_manual_optimization(this);
   at::Tensor loss = module_.training_step(batch, index);
   context_->set_manual_optimization(nullptr);
-  untoggle();
   return loss;
 }
 
@@ -281,6 +289,7 @@ void FitLoop::validate() {
   evaluation.on_metrics = [this](const auto& metrics) { training_.remember_metrics(metrics); };
   evaluation.before_end = [this](ValidationEnded& ended) {
     loop().set_validations(loop().validations() + 1);
+    loop().set_validated_batches(loop().total_batches());
     training_.check_plateaus(PlateauOptions::Interval::kValidation, loop().validations(), /*cut_short=*/false,
                              ended.mutable_learning_rates());
     start_validation_clock();
@@ -343,6 +352,11 @@ bool FitLoop::validation_due() {
   }
   const uint64_t batches = limits_.count_over_epochs ? loop().total_batches() : loop().batches_done();
   return batches % static_cast<uint64_t>(limits_.validation_interval) == 0;
+}
+
+bool FitLoop::validation_was_skipped() const {
+  return loop().phase() == LoopState::PHASE_TRAIN_BATCH && loop().batches_done() > 0 &&
+         loop().validated_batches() != loop().total_batches() && !limits_.validation_interval_us;
 }
 
 void FitLoop::start_validation_clock() {

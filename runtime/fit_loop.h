@@ -57,7 +57,10 @@ class FitLoop : private ManualOptimization {
   void run_epoch();
   void start_epoch();
   void end_epoch();
-  void train_batch();
+  /// Between two batches: what the last one brought, a validation that is due, and what came from outside.
+  void pass_boundary();
+  /// False when the module leaves out the rest of the epoch, this batch included.
+  bool train_batch();
   at::Tensor training_step(const Batch& batch, int64_t index);
   void optimizer_step(size_t optimizer);
   void validate();
@@ -78,6 +81,8 @@ class FitLoop : private ManualOptimization {
   bool done() const;
   bool epoch_finished() const;
   bool validation_due();
+  /// Whether SkipEpoch came when it had been settled that the last batch brings no validation.
+  bool validation_was_skipped() const;
   void start_validation_clock();
   /// Whether a time-based interval has passed; if so, this decision of the clock is recorded.
   bool validation_time_has_come();

@@ -1,6 +1,8 @@
 // The loop's side of commands: rounds, and what each command does. fit_loop_refusals.cc says when it is refused.
 #include <torch/torch.h>
 
+#include <algorithm>
+
 #include "runtime/error.h"
 #include "runtime/fit_loop.h"
 #include "runtime/inputs.h"
@@ -186,7 +188,11 @@ void FitLoop::close_skipped_window() {
   if (loop().skip_epoch() && loop().accumulated_batches() > 0 && !reached_max_steps()) {
     loop().set_accumulated_batches(0);
     loop().set_window_batches(0);
+    // No event tells what the hooks of this step log per step: the batch's has gone.
+    context_->enter_step(training_.epoch_metrics(), std::max<int64_t>(train_loader_->batch_size(), 1),
+                         /*logs_per_step=*/true);
     optimizer_step(0);
+    context_->leave();
   }
 }
 

@@ -8,6 +8,8 @@
 namespace troupe {
 namespace {
 
+constexpr char kCheckpointExtension[] = ".ckpt";
+
 /// Whether LoopState tells where to go on from just after this event.
 bool resumable_after(EventType type) {
   switch (type) {
@@ -27,6 +29,14 @@ bool resumable_after(EventType type) {
 }  // namespace
 
 std::string FitLoop::checkpoint_refusal(const Decision& decision, EventType about) const {
+  const auto& path = decision.command.has_save_checkpoint() ? decision.command.save_checkpoint().path()
+                                                            : decision.command.remove_checkpoint().path();
+  if (!path.empty() && !path.ends_with(kCheckpointExtension)) {
+    return "'" + path + "' is no name of a checkpoint: it must end in " + kCheckpointExtension;
+  }
+  if (decision.command.has_remove_checkpoint()) {
+    return path.empty() ? "which checkpoint to remove has to be told by its path" : "";
+  }
   if (is_operator(decision)) {
     return {};  // Inputs are taken at batch boundaries.
   }
@@ -70,6 +80,7 @@ std::string FitLoop::refusal(const Decision& decision, EventType about) {
   const auto& command = decision.command;
   switch (command.command_case()) {
     case v1::Command::kSaveCheckpoint:
+    case v1::Command::kRemoveCheckpoint:
       return checkpoint_refusal(decision, about);
     case v1::Command::kSetLearningRate: {
       const double lr = command.set_learning_rate().lr();
@@ -89,7 +100,9 @@ std::string FitLoop::refusal(const Decision& decision, EventType about) {
     case v1::Command::kSetBatchSize:
       return batch_size_refusal(command.set_batch_size().samples());
     case v1::Command::kSetFrozen:
-      return training_.frozen_refusal(command.set_frozen());
+      return toggled_off_.empty()
+                 ? training_.frozen_refusal(command.set_frozen())
+                 : "toggle() decides here which parameters take a gradient; command it after the batch";
     case v1::Command::kSkipEpoch:
       return in_epoch() ? "" : "no epoch is being trained";
     case v1::Command::kCustom:

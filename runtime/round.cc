@@ -55,6 +55,8 @@ bool contradict_of_one_kind(const v1::Command& a, const v1::Command& b) {
       return a.set_frozen().frozen() != b.set_frozen().frozen() && overlap(a.set_frozen(), b.set_frozen());
     case v1::Command::kLogMetric:
       return a.log_metric().name() == b.log_metric().name() && a.log_metric().value() != b.log_metric().value();
+    case v1::Command::kLogLearningRates:
+      return a.log_learning_rates().SerializeAsString() != b.log_learning_rates().SerializeAsString();
     case v1::Command::kSaveCheckpoint:
       return a.save_checkpoint().path() == b.save_checkpoint().path();
     default:
@@ -65,6 +67,12 @@ bool contradict_of_one_kind(const v1::Command& a, const v1::Command& b) {
 bool contradict(const v1::Command& a, const v1::Command& b) {
   if (a.command_case() == b.command_case()) {
     return contradict_of_one_kind(a, b);
+  }
+  if (a.has_remove_checkpoint() && b.has_save_checkpoint()) {
+    return a.remove_checkpoint().path() == b.save_checkpoint().path();
+  }
+  if (a.has_save_checkpoint() && b.has_remove_checkpoint()) {
+    return contradict(b, a);
   }
   return (a.has_pause() && b.has_resume()) || (a.has_resume() && b.has_pause());
 }

@@ -290,6 +290,92 @@ TEST_CASE("a skipped epoch ends as if its batch had been the last") {
   check_resumes(fit, prepare, options, per_epoch);
 }
 
+TEST_CASE("an epoch that is skipped after its batch's events is stepped with and validated all the same") {
+  TrainerOptions options = small_options();
+  options.accumulate_grad_batches = 4;
+  const auto skip = [](v1::Command& command) { command.mutable_skip_epoch(); };
+  const auto ends_with = [](const SmallFit& fit) {
+    std::vector<std::string> ends;
+    for (const auto& event : fit.sink.events) {
+      if (event->has_validation_ended() || event->has_train_epoch_ended()) {
+        ends.push_back(std::string(event->has_validation_ended() ? "validated" : "ended") + " at step " +
+                       std::to_string(event->position().global_step()));
+      }
+    }
+    return ends;
+  };
+  const std::vector<std::string> wanted{"validated at step 0", "validated at step 1", "ended at step 1",
+                                        "validated at step 3", "ended at step 3"};
+  SUBCASE("by an operator") {
+    SmallFit fit(options, sgd);
+    int batches = 0;
+    fit.module->in_training_step = [&](int64_t /*batch_index*/) {
+      if (++batches == 2) {
+        v1::InputRecorded input;
+        input.set_from("ann");
+        skip(*input.mutable_command());
+        fit.sink.inputs.push_back(input);
+        input.mutable_command()->mutable_save_checkpoint()->set_path("skipped.ckpt");
+        fit.sink.inputs.push_back(input);  // Taken when the epoch is skipped and not yet stepped with.
+      }
+    };
+    fit.run();
+    CHECK(ends_with(fit) == wanted);
+    check_resumes(
+        fit, [](SmallFit&) {}, options, sgd);
+  }
+  SUBCASE("by a controller at a validation that comes with the batch: there is no second one") {
+    options.val_check_interval = 2;
+    const auto prepare = [](SmallFit& fit) {
+      fit.control<ValidationEnded>([](const Event& event, Control& control) {
+        if (event.position().stage() == v1::STAGE_VALIDATE && event.position().epoch() == 0) {
+          control.skip_epoch();
+          v1::SaveCheckpoint save;
+          save.set_path("x.ckpt");
+          control.save_checkpoint(save);
+        }
+      });
+    };
+    SmallFit fit(options, sgd);
+    prepare(fit);
+    fit.run();
+    CHECK(ends_with(fit) == std::vector<std::string>{"validated at step 0", "validated at step 0", "ended at step 1",
+                                                     "validated at step 1", "validated at step 2",
+                                                     "validated at step 3", "ended at step 3"});
+    check_resumes(fit, prepare, options, sgd);
+  }
+}
+
+TEST_CASE("a module may log in its optimizer hook when a skipped window is stepped with") {
+  TrainerOptions options = small_options();
+  options.accumulate_grad_batches = 4;
+  SmallFit fit(options, sgd);
+  fit.module->before_optimizer_step = [&] { fit.module->log("seen", 1.0, {.on_epoch = true}); };
+  command_at_batch(fit, 0, 1, [](Control& control) { control.skip_epoch(); });
+  fit.run();
+  const auto ended = fit.events<TrainEpochEnded>().at(0).train_epoch_ended();
+  CHECK(std::any_of(ended.metrics().begin(), ended.metrics().end(), [](const v1::Metric& metric) {
+    return metric.name().starts_with("seen") && metric.value() == 1.0;
+  }));
+}
+
+TEST_CASE("what is no name of a checkpoint is neither written nor removed") {
+  SmallFit fit(small_options(), sgd);
+  command_at_batch(fit, 0, 0, [](Control& control) {
+    control.remove_checkpoint("events/00000001.tfrecord");
+    control.remove_checkpoint("");
+    v1::SaveCheckpoint save;
+    save.set_path("config.json");
+    control.save_checkpoint(save);
+  });
+  fit.run();
+  CHECK(fit.sink.removed.empty());
+  CHECK(fit.refusals() ==
+        std::vector<std::string>{"'config.json' is no name of a checkpoint: it must end in .ckpt",
+                                 "'events/00000001.tfrecord' is no name of a checkpoint: it must end in .ckpt",
+                                 "which checkpoint to remove has to be told by its path"});
+}
+
 TEST_CASE("an epoch is skipped from its start, within a batch, and not where there is none") {
   SmallFit started(small_options(), sgd);
   started.control<TrainEpochStarted>([](const Event& event, Control& control) {

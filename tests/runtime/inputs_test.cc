@@ -126,6 +126,35 @@ TEST_CASE("a paused run waits at the batch boundary until an operator lets it go
   CHECK(resumed.events<TrainBatchEnded>().empty());
 }
 
+TEST_CASE(
+    "what came at a batch boundary of a validation comes again when the run goes on from a checkpoint before it") {
+  const auto saves_in_validation = [](SmallFit& fit) {
+    fit.control<ValidationBatchEnded>([](const Event& event, Control& control) {
+      if (event.position().stage() == v1::STAGE_VALIDATE && event.position().epoch() == 0) {
+        v1::SaveCheckpoint save;
+        save.set_path("x.ckpt");
+        control.save_checkpoint(save);
+      }
+    });
+  };
+  SmallFit whole;
+  saves_in_validation(whole);
+  whole.run();
+  REQUIRE(whole.sink.snapshots.size() == 2);  // One after each batch of the first validation.
+  for (size_t i = 0; i < 2; ++i) {
+    SmallFit resumed;
+    resumed.sink.inputs = {input([](v1::Command& command) { command.mutable_set_learning_rate()->set_lr(0.5); })};
+    resumed.resume(*whole.sink.snapshots[i]);
+    std::vector<EventType> types;
+    for (const auto& event : resumed.sink.events) {
+      types.push_back(event->body_case());
+    }
+    const auto place = [&](EventType type) { return std::find(types.begin(), types.end(), type) - types.begin(); };
+    CHECK(place(Event::kInputRecorded) < place(i == 0 ? Event::kValidationBatchEnded : Event::kValidationEpochEnded));
+    CHECK(resumed.events<InputRecorded>()[0].position().batch_index() == i);
+  }
+}
+
 TEST_CASE("an evaluation alone takes a stop, a metric and a custom event from operators, and refuses the rest") {
   TinyModule module;
   TinyData data;

@@ -106,6 +106,43 @@ TEST_CASE("parameter groups of several optimizers are named as Lightning names t
   CHECK(training.learning_rates() == std::vector<double>{1e-2, 0.5});
 }
 
+TEST_CASE("what is toggled off cannot be frozen, and takes gradients again after an exception") {
+  TwoPlayers module;
+  TinyData data;
+  const auto options = two_epochs();
+  FitLoop loop(module, data.train_dataloader(), nullptr, options);
+  RecordingSink sink;
+  sink.asked.set(Event::kBackwardEnded);
+  SUBCASE("frozen") {
+    sink.decide = [](const Event&) {
+      Decision decision{"freezer", "Freezer", {}};
+      decision.command.mutable_set_frozen()->set_frozen(true);
+      decision.command.mutable_set_frozen()->add_parameters("second.bias");
+      return std::vector<Decision>{decision};
+    };
+    loop.run(sink, RunStarted());
+    std::vector<std::string> refusals;
+    bool applied = false;
+    for (const auto& event : sink.events) {
+      if (event->has_command_refused() && !applied) {
+        refusals.push_back(event->command_refused().reason());
+      }
+      applied = applied || event->has_command_applied();
+    }
+    CHECK(refusals == std::vector<std::string>{
+                          "toggle() decides here which parameters take a gradient; command it after the batch"});
+    CHECK(applied);
+    CHECK_FALSE(module.named_parameters()["second.bias"].requires_grad());
+  }
+  SUBCASE("exception") {
+    sink.decide = [](const Event&) -> std::vector<Decision> { throw std::runtime_error("in the middle"); };
+    CHECK_THROWS_WITH(loop.run(sink, RunStarted()), "in the middle");
+    for (const auto& parameter : module.parameters()) {
+      CHECK(parameter.requires_grad());
+    }
+  }
+}
+
 TEST_CASE("a schedule is advanced by the module alone") {
   TwoPlayers module;
   TinyData data;

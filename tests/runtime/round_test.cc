@@ -51,6 +51,69 @@ TEST_CASE("equal commands, other groups and one sender's own do not contradict e
   CHECK(find_contradictions({set_lr("a", 1), set_lr("a", 2)})[0].empty());
 }
 
+TEST_CASE("what two senders want of one thing contradicts, what they want of two does not") {
+  const auto contradict = [](const auto& fill_a, const auto& fill_b) {
+    std::vector<Decision> decisions{{"a", "A", {}}, {"b", "B", {}}};
+    fill_a(decisions[0].command);
+    fill_b(decisions[1].command);
+    const auto reasons = find_contradictions(decisions);
+    CHECK(reasons[0].empty() == reasons[1].empty());
+    return !reasons[0].empty();
+  };
+  const auto momentum = [](double value, const std::string& group) {
+    return [=](v1::Command& command) {
+      command.mutable_set_momentum()->set_momentum(value);
+      command.mutable_set_momentum()->set_group(group);
+    };
+  };
+  CHECK(contradict(momentum(0.5, ""), momentum(0.9, "pg1")));
+  CHECK_FALSE(contradict(momentum(0.5, "pg0"), momentum(0.9, "pg1")));
+  CHECK_FALSE(contradict(momentum(0.5, ""), momentum(0.5, "")));
+  const auto accumulation = [](uint32_t batches) {
+    return [=](v1::Command& command) { command.mutable_set_accumulation()->set_batches(batches); };
+  };
+  CHECK(contradict(accumulation(2), accumulation(3)));
+  CHECK_FALSE(contradict(accumulation(2), accumulation(2)));
+  const auto batch_size = [](uint32_t samples) {
+    return [=](v1::Command& command) { command.mutable_set_batch_size()->set_samples(samples); };
+  };
+  CHECK(contradict(batch_size(2), batch_size(3)));
+  CHECK_FALSE(contradict(batch_size(2), accumulation(3)));
+  const auto frozen = [](bool value, const std::string& name) {
+    return [=](v1::Command& command) {
+      command.mutable_set_frozen()->set_frozen(value);
+      command.mutable_set_frozen()->add_parameters(name);
+    };
+  };
+  CHECK(contradict(frozen(true, "backbone"), frozen(false, "backbone.0.weight")));
+  CHECK_FALSE(contradict(frozen(true, "backbone"), frozen(false, "head")));
+  CHECK_FALSE(contradict(frozen(true, "backbone"), frozen(true, "backbone.0.weight")));
+  const auto metric = [](const std::string& name, double value) {
+    return [=](v1::Command& command) {
+      command.mutable_log_metric()->set_name(name);
+      command.mutable_log_metric()->set_value(value);
+    };
+  };
+  CHECK(contradict(metric("x", 1), metric("x", 2)));
+  CHECK_FALSE(contradict(metric("x", 1), metric("y", 2)));
+  const auto rates = [](v1::LogLearningRates::Interval interval) {
+    return [=](v1::Command& command) { command.mutable_log_learning_rates()->set_interval(interval); };
+  };
+  CHECK(contradict(rates(v1::LogLearningRates::INTERVAL_STEP), rates(v1::LogLearningRates::INTERVAL_EPOCH)));
+  CHECK_FALSE(contradict(rates(v1::LogLearningRates::INTERVAL_STEP), rates(v1::LogLearningRates::INTERVAL_STEP)));
+  const auto pause = [](v1::Command& command) { command.mutable_pause(); };
+  const auto resume = [](v1::Command& command) { command.mutable_resume(); };
+  CHECK(contradict(pause, resume));
+  CHECK_FALSE(contradict(pause, pause));
+  const auto saves = [](v1::Command& command) { command.mutable_save_checkpoint()->set_path("x.ckpt"); };
+  const auto removes = [](const std::string& path) {
+    return [=](v1::Command& command) { command.mutable_remove_checkpoint()->set_path(path); };
+  };
+  CHECK(contradict(saves, removes("x.ckpt")));
+  CHECK_FALSE(contradict(saves, removes("y.ckpt")));
+  CHECK_FALSE(contradict(removes("x.ckpt"), removes("x.ckpt")));
+}
+
 TEST_CASE("two senders that save one file contradict each other") {
   CHECK_FALSE(find_contradictions({save("a", "x"), save("b", "x")})[1].empty());
   CHECK(find_contradictions({save("a", "x"), save("b", "y")})[1].empty());

@@ -45,7 +45,14 @@ class SmallModule : public Module {
              .interval = OptimizerConfig::Interval::kStep}};
   }
 
+  void on_before_optimizer_step() override {
+    if (before_optimizer_step) {
+      before_optimizer_step();
+    }
+  }
+
   std::function<void(int64_t batch_index)> in_training_step;
+  std::function<void()> before_optimizer_step;
   std::function<OptimizerConfig(SmallModule&)> configure;
 
  private:

@@ -7,6 +7,7 @@
 #include "runtime/checkpoint_file.h"
 #include "runtime/dtype_names.h"
 #include "runtime/tensor_file.h"
+#include "runtime/tensor_names.h"
 
 namespace troupe {
 namespace {
@@ -15,15 +16,15 @@ void print_tensor(const v1::TensorInfo& info) {
   char columns[96];
   std::snprintf(columns, sizeof columns, "  %-9s %-22s %14llu  ", std::string(dtype_names(info.dtype()).name).c_str(),
                 shape_text(shape_of(info)).c_str(), static_cast<unsigned long long>(info.bytes()));
-  std::cout << columns << info.name() << '\n';
+  std::cout << columns << one_line(info.name()) << '\n';
 }
 
 /// The lines that say where the checkpoint is from.
 std::string origin(const v1::CheckpointHeader& header) {
   if (!header.imported_from().empty()) {
-    return "imported from   " + header.imported_from() + "\n";
+    return "imported from   " + one_line(header.imported_from()) + "\n";
   }
-  return "run             " + header.run_id() + ", incarnation " + std::to_string(header.incarnation()) +
+  return "run             " + one_line(header.run_id()) + ", incarnation " + std::to_string(header.incarnation()) +
          "\ntaken at        seq " + std::to_string(header.seq()) + ", " + to_text(header.position()) + "\n";
 }
 
@@ -41,8 +42,8 @@ int show(const std::string& file, bool json) {
   std::cout << "format version  " << header.format_version() << '\n'
             << "contents        " << (header.weights_only() ? "weights only" : "whole training state") << '\n'
             << origin(header)  //
-            << "written by      troupe " << environment.troupe_version() << ", LibTorch "
-            << environment.libtorch_version() << ", world size " << environment.world_size() << '\n'
+            << "written by      troupe " << one_line(environment.troupe_version()) << ", LibTorch "
+            << one_line(environment.libtorch_version()) << ", world size " << environment.world_size() << '\n'
             << "tensors         " << header.tensors_size() << " of " << bytes << " bytes\n";
   for (const auto& info : header.tensors()) {
     print_tensor(info);

@@ -7,6 +7,7 @@
 #include "deploy/commands.h"
 #include "runtime/checkpoint_diff.h"
 #include "runtime/number_text.h"
+#include "runtime/tensor_names.h"
 
 namespace troupe {
 namespace {
@@ -48,10 +49,13 @@ ordered_json to_json(const CheckpointDiff& diff) {
           {"state", to_json(diff.state)}};
 }
 
+std::string value_text(const std::string& value) {
+  return value.empty() ? "not there" : one_line(value);
+}
+
 void print(const char* what, const std::vector<ValueDifference>& values) {
   for (const auto& value : values) {
-    std::cout << what << value.name << ": " << (value.a.empty() ? "not there" : value.a) << " | "
-              << (value.b.empty() ? "not there" : value.b) << '\n';
+    std::cout << what << one_line(value.name) << ": " << value_text(value.a) << " | " << value_text(value.b) << '\n';
   }
 }
 
@@ -59,7 +63,7 @@ void print(const CheckpointDiff& diff) {
   print("tensor  ", diff.tensors_only_in_one);
   print("tensor  ", diff.tensors_of_other_type);
   for (const auto& tensor : diff.tensors_differing) {
-    std::cout << "tensor  " << tensor.name << ": " << tensor.type << ", " << tensor.differing << " of "
+    std::cout << "tensor  " << one_line(tensor.name) << ": " << tensor.type << ", " << tensor.differing << " of "
               << tensor.elements << " elements differ, by at most " << shortest_text(tensor.max_absolute)
               << ", relative " << shortest_text(tensor.max_relative) << '\n';
   }

@@ -6,6 +6,7 @@
 #include "deploy/commands.h"
 #include "runtime/checkpoint_export.h"
 #include "runtime/checkpoint_import.h"
+#include "runtime/error.h"
 
 namespace troupe {
 namespace {
@@ -14,6 +15,16 @@ const std::map<std::string, ExportFormat> kFormats = {
     {"safetensors", ExportFormat::kSafetensors}, {"torch", ExportFormat::kTorch}, {"npz", ExportFormat::kNpz}};
 const std::map<std::string, ExportedTensors> kWhat = {{"weights", ExportedTensors::kWeights},
                                                       {"all", ExportedTensors::kAll}};
+
+/// With what the tool has against a refusal.
+Existing existing(const std::filesystem::path& output, bool force) {
+  try {
+    require_free_name(output, force ? Existing::kReplace : Existing::kRefuse);
+  } catch (const ConfigError& error) {
+    throw ConfigError(std::string(error.what()) + "; --force replaces it");
+  }
+  return force ? Existing::kReplace : Existing::kRefuse;
+}
 
 const char* extension(ExportFormat format) {
   switch (format) {
@@ -35,13 +46,13 @@ struct ExportArguments {
 };
 
 int run_export(const ExportArguments& arguments) {
-  const ExportOptions options{kFormats.at(arguments.format), kWhat.at(arguments.what),
-                              arguments.force ? Existing::kReplace : Existing::kRefuse};
+  const ExportFormat format = kFormats.at(arguments.format);
   std::filesystem::path output = arguments.output;
   if (output.empty()) {
-    output = std::filesystem::path(arguments.file).replace_extension(extension(options.format));
+    output = std::filesystem::path(arguments.file).replace_extension(extension(format));
   }
-  const Exported exported = export_checkpoint(arguments.file, output, options);
+  const Exported exported =
+      export_checkpoint(arguments.file, output, {format, kWhat.at(arguments.what), existing(output, arguments.force)});
   std::cout << output.string() << ": " << exported.tensors << " tensors, " << exported.tensor_bytes
             << " tensor bytes\n";
   return 0;
@@ -75,7 +86,7 @@ struct ImportArguments {
 
 int run_import(const ImportArguments& arguments) {
   const Imported imported =
-      import_checkpoint(arguments.file, arguments.output, arguments.force ? Existing::kReplace : Existing::kRefuse);
+      import_checkpoint(arguments.file, arguments.output, existing(arguments.output, arguments.force));
   std::cout << arguments.output << ": " << imported.tensors << " tensors, " << imported.tensor_bytes
             << " tensor bytes, from a file of " << imported.format << '\n';
   return 0;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "runtime/bytes.h"
@@ -43,5 +44,11 @@ class ByteCursor {
   ByteView rest_;
   bool ok_ = true;
 };
+
+/// Appends what ByteCursor::take takes.
+template <class Integer>
+void append_integer(std::string& bytes, Integer value) {
+  bytes.append(text_of(std::as_bytes(std::span(&value, 1))));
+}
 
 }  // namespace troupe

@@ -1,7 +1,6 @@
 #include "runtime/checkpoint_export.h"
 
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -38,18 +37,6 @@ Selection select(const v1::CheckpointHeader& header, ExportedTensors what) {
   return selection;
 }
 
-void check_names(const std::filesystem::path& checkpoint, const std::vector<v1::TensorInfo>& tensors) {
-  if (tensors.empty()) {
-    throw ConfigError("export " + checkpoint.string() + ": it has no tensor of a module to export");
-  }
-  std::set<std::string_view> names;
-  for (const auto& tensor : tensors) {
-    if (!names.insert(tensor.name()).second) {
-      throw CorruptionError(checkpoint.string() + ": tensor '" + tensor.name() + "' is there twice");
-    }
-  }
-}
-
 /// What a reader of a safetensors file is told. "format" is the name of the framework by which its readers know whose
 /// shapes and names these are.
 std::map<std::string, std::string> metadata(const v1::CheckpointHeader& header) {
@@ -79,11 +66,11 @@ Exported export_checkpoint(const std::filesystem::path& checkpoint, const std::f
   CheckpointScan scan(checkpoint);
   scan.next();
   const auto [tensors, places] = select(scan.header(), options.what);
-  check_names(checkpoint, tensors);
-  std::error_code ignored;
-  if (std::filesystem::equivalent(checkpoint, output, ignored)) {
-    throw ConfigError("export " + checkpoint.string() + ": the output is the checkpoint itself");
+  if (tensors.empty()) {
+    throw ConfigError("export " + checkpoint.string() + ": it has no tensor" +
+                      (options.what == ExportedTensors::kWeights ? " of a module" : "") + " to export");
   }
+  require_other_file(output, checkpoint);
   WholeFile file(output, options.existing);
   const auto writer = make_writer(file, tensors, scan.header(), options.format);
   Exported exported{tensors.size(), 0};

@@ -31,7 +31,8 @@ struct Exported {
 
 /// Copies tensors of a checkpoint to a file of another format, in the memory of one record. `output` becomes a file
 /// only after all of the checkpoint has been checked. Throws DamageError and CorruptionError as read_checkpoint,
-/// ConfigError for a tensor that the format cannot hold, an output that is there, or no tensor to export, and IoError.
+/// ConfigError for a tensor that the format cannot hold, an output that is there or is the checkpoint itself, or no
+/// tensor to export, and IoError.
 Exported export_checkpoint(const std::filesystem::path& checkpoint, const std::filesystem::path& output,
                            const ExportOptions& options);
 

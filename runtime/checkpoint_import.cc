@@ -10,14 +10,15 @@ namespace troupe {
 Imported import_checkpoint(const std::filesystem::path& file, const std::filesystem::path& checkpoint,
                            Existing existing) {
   require_free_name(checkpoint, existing);
-  const WeightsFile weights(file);
-  if (weights.is_checkpoint()) {
+  require_other_file(checkpoint, file);
+  if (starts_like_checkpoint(file)) {
     throw ConfigError("import " + file.string() + ": it is a Troupe checkpoint already");
   }
+  const WeightsFile weights(file);
   Imported imported{std::string(weights.format()), weights.tensors().size(), 0};
   CheckpointParts parts;
   parts.header.set_weights_only(true);
-  parts.header.set_imported_from(file.filename().string());
+  parts.header.set_imported_from(printable(file.filename().string()));
   parts.header.mutable_environment()->set_troupe_version(kVersion);
   for (const auto& tensor : weights.tensors()) {
     parts.tensors.push_back(tensor);

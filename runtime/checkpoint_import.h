@@ -15,9 +15,10 @@ struct Imported {
 };
 
 /// Makes a checkpoint of weights only out of a safetensors file, a state_dict that torch.save wrote, or an npz file:
-/// its header says weights_only and imported_from; it has no run. Tensors keep names, types and shapes. Memory: what
-/// lies scattered in the file (tensors that are not contiguous there) and the buffers of the system. Throws
-/// CorruptionError and IoError as WeightsFile, ConfigError for a file that is a checkpoint, or an output that is there.
+/// its header says weights_only and imported_from (of a name that is no UTF-8, what is printable); it has no run.
+/// Tensors keep names, types and shapes. Memory: as WeightsFile, and the buffers of the system. Throws CorruptionError
+/// and IoError as WeightsFile, ConfigError for a file that is a checkpoint, or an output that is there or is the file
+/// itself.
 Imported import_checkpoint(const std::filesystem::path& file, const std::filesystem::path& checkpoint,
                            Existing existing);
 

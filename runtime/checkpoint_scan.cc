@@ -1,7 +1,12 @@
 #include "runtime/checkpoint_scan.h"
 
+#include <set>
+#include <string_view>
+
 #include "runtime/checkpoint_file.h"
 #include "runtime/crc32c.h"
+#include "runtime/tensor_file.h"
+#include "runtime/tensor_names.h"
 
 namespace troupe {
 namespace {
@@ -86,26 +91,20 @@ void CheckpointScan::check_header() {
   }
   const uint64_t file_bytes = File::open(records_in_.path()).size();
   uint64_t total = 0;
+  std::set<std::string_view> names;
   for (const auto& info : header_.tensors()) {
-    const uint64_t bytes = check_tensor(info);
-    if (bytes > file_bytes - total) {
+    const size_t element_bytes = dtype_bytes(info.dtype());
+    if (element_bytes == 0 || array_bytes(element_bytes, shape_of(info)) != info.bytes()) {
+      fail("tensor '" + printable(info.name()) + "' has an unknown type, or a size that does not fit its shape");
+    }
+    if (!names.insert(info.name()).second) {
+      fail("tensor '" + printable(info.name()) + "' is there twice");
+    }
+    if (info.bytes() > file_bytes - total) {
       fail("the tensors of the header are larger than the file");
     }
-    total += bytes;
+    total += info.bytes();
   }
-}
-
-/// The tensor's bytes; fails if they do not follow from its type and shape.
-uint64_t CheckpointScan::check_tensor(const v1::TensorInfo& info) {
-  uint64_t bytes = dtype_bytes(info.dtype());
-  bool fits = bytes != 0;
-  for (const int64_t extent : info.shape()) {
-    fits = fits && extent >= 0 && !__builtin_mul_overflow(bytes, static_cast<uint64_t>(extent), &bytes);
-  }
-  if (!fits || bytes != info.bytes()) {
-    fail("tensor '" + info.name() + "' has an unknown type, or a size that does not fit its shape");
-  }
-  return bytes;
 }
 
 void CheckpointScan::check_chunk() {

@@ -39,7 +39,6 @@ class CheckpointScan {
   void parse(ByteView bytes);
   void check();
   void check_header();
-  uint64_t check_tensor(const v1::TensorInfo& info);
   void check_chunk();
   void check_order(v1::CheckpointRecord::RecordCase earliest_previous);
   void check_footer();

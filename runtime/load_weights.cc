@@ -69,7 +69,7 @@ Plan plan(const torch::nn::Module& module, const WeightsFile& file, const LoadWe
 void append_names(std::string& text, const char* what, const std::vector<std::string>& names) {
   const char* separator = what;
   for (const auto& name : names) {
-    text.append(text.empty() || separator != what ? "" : "; ").append(separator).append(name);
+    text.append(text.empty() || separator != what ? "" : "; ").append(separator).append(one_line(name));
     separator = ", ";
   }
 }

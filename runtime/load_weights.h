@@ -18,7 +18,7 @@ struct LoadWeightsOptions {
   bool convert_dtypes = false;
 };
 
-/// Names as the module has them, in its order; `unexpected` in the file's.
+/// Names as the module has them, in its order; `unexpected` in that of WeightsFile.
 struct LoadedWeights {
   std::vector<std::string> loaded;
   std::vector<std::string> missing;     ///< In the module only.
@@ -26,7 +26,7 @@ struct LoadedWeights {
   std::vector<std::string> mismatched;  ///< Of another shape or dtype, with both in parentheses; left as they were.
 
   bool complete() const { return missing.empty() && unexpected.empty() && mismatched.empty(); }
-  /// "missing in the file: a, b; not in the module: c; ...", every name; empty if complete.
+  /// "missing in the file: a, b; not in the module: c; ...", every name, printable; empty if complete.
   std::string text() const;
 };
 

@@ -26,12 +26,24 @@ std::string bytes_text(const std::string& value) {
   return std::to_string(value.size()) + " bytes with CRC32C " + std::to_string(crc32c(bytes_of(value)));
 }
 
+/// A foreign name as one part of ours: in quotes where it could pass for several, or for the end of one.
+std::string part(const std::string& name, const char* ends) {
+  if (!name.empty() && name.find_first_of(ends) == std::string::npos && name.find('"') == std::string::npos) {
+    return name;
+  }
+  std::string quoted;
+  for (const char letter : name) {
+    quoted.append(letter == '"' || letter == '\\' ? "\\" : "").append(1, letter);
+  }
+  return string_text(quoted);
+}
+
 /// "list[3]"; "list[key]" where the element says what it is called.
 std::string element_name(const std::string& list, const Message& element, int index) {
   for (const char* key : {"name", "state_key", "parameter"}) {
     const auto* field = element.GetDescriptor()->FindFieldByName(key);
     if (field != nullptr && field->cpp_type() == FieldDescriptor::CPPTYPE_STRING && !field->is_repeated()) {
-      return list + "[" + element.GetReflection()->GetString(element, field) + "]";
+      return list + "[" + part(element.GetReflection()->GetString(element, field), "]") + "]";
     }
   }
   return list + "[" + std::to_string(index) + "]";
@@ -60,13 +72,14 @@ class Collector {
  private:
   void add_dict(const v1::StateDict& dict, const std::string& name) {
     for (const auto& entry : dict.entries()) {
-      add_value(entry.value(), name + "." + entry.name());
+      add_value(entry.value(), name + "." + part(entry.name(), ".[]"));
     }
   }
 
   void add_value(const v1::StateValue& value, const std::string& name) {
     switch (value.value_case()) {
       case v1::StateValue::kDict:
+        fields_[name] = std::to_string(value.dict().entries_size()) + " entries";
         return add_dict(value.dict(), name);
       case v1::StateValue::kList:
         fields_[name] = std::to_string(value.list().values_size()) + " values";

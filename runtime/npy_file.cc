@@ -2,14 +2,16 @@
 
 #include <string>
 
+#include "runtime/byte_cursor.h"
 #include "runtime/error.h"
 #include "runtime/file.h"
+#include "runtime/tensor_file.h"
 
 namespace troupe {
 namespace {
 
-constexpr size_t kDimensionsMax = 32;  // NumPy's own limit, up to its version 1.
-constexpr size_t kAlignment = 64;      // Of the first element in the file.
+constexpr size_t kNpyDimensionsMax = 32;  // NumPy's own limit, up to its version 1.
+constexpr size_t kAlignment = 64;         // Of the first element in the file.
 
 /// As Python writes a tuple: "(3, 4)", "(3,)", "()".
 std::string tuple_text(std::span<const int64_t> shape) {
@@ -21,33 +23,20 @@ std::string tuple_text(std::span<const int64_t> shape) {
 }
 
 void check_shape(const std::filesystem::path& path, std::span<const int64_t> shape, uint64_t elements) {
-  const auto refuse = [&](const std::string& why) {
-    throw ConfigError("write " + path.string() + ": an array of shape " + tuple_text(shape) + " " + why);
-  };
-  bool empty = false;
-  for (const int64_t size : shape) {
-    if (size < 0) {
-      refuse("has a negative size");
-    }
-    empty = empty || size == 0;
-  }
-  uint64_t product = empty ? 0 : 1;
-  for (const int64_t size : shape) {
-    if (__builtin_mul_overflow(product, static_cast<uint64_t>(size), &product)) {
-      refuse("has more elements than can be counted");
-    }
-  }
+  const auto product = array_bytes(1, shape);
   if (product != elements) {
-    refuse("has " + std::to_string(product) + " elements, but " + std::to_string(elements) + " were given");
+    throw ConfigError("write " + path.string() + ": an array of shape " + tuple_text(shape) + " has " +
+                      (product ? std::to_string(*product) + " elements, but " + std::to_string(elements) + " were given"
+                               : "a negative size, or more elements than can be counted"));
   }
 }
 
 }  // namespace
 
 std::string npy_header(const std::string& what, std::string_view type, std::span<const int64_t> shape) {
-  if (shape.size() > kDimensionsMax) {
+  if (shape.size() > kNpyDimensionsMax) {
     throw ConfigError("write " + what + ": an array of shape " + tuple_text(shape) +
-                      " has too many dimensions; at most " + std::to_string(kDimensionsMax) + " are allowed");
+                      " has too many dimensions; at most " + std::to_string(kNpyDimensionsMax) + " are allowed");
   }
   constexpr std::string_view kMagicAndVersion("\x93NUMPY\x01\x00", 8);
   std::string text =
@@ -56,9 +45,9 @@ std::string npy_header(const std::string& what, std::string_view type, std::span
   const size_t unpadded = before + text.size() + 1;
   text.append((kAlignment - unpadded % kAlignment) % kAlignment, ' ');
   text += '\n';
-  std::string length(sizeof(uint16_t), '\0');
-  store_integer(reinterpret_cast<std::byte*>(length.data()), static_cast<uint16_t>(text.size()));
-  return std::string(kMagicAndVersion) + length + text;
+  std::string header(kMagicAndVersion);
+  append_integer(header, static_cast<uint16_t>(text.size()));
+  return header + text;
 }
 
 void write_npy_bytes(const std::filesystem::path& path, std::string_view type, size_t element_bytes, ByteView elements,

@@ -4,6 +4,7 @@
 #include "runtime/byte_cursor.h"
 #include "runtime/error.h"
 #include "runtime/npy_file.h"
+#include "runtime/tensor_file.h"
 #include "runtime/tensor_names.h"
 
 namespace troupe {
@@ -27,7 +28,7 @@ class Dictionary {
     expect(", 'shape': (");
     while (!take(")")) {
       header.shape.push_back(number());
-      if (!take(", ") && !take(",") && !text_.starts_with(')')) {
+      if (header.shape.size() > kDimensionsMax || (!take(", ") && !take(",") && !text_.starts_with(')'))) {
         fail();
       }
     }

@@ -22,11 +22,11 @@ class NpzWriter : public TensorFileWriter {
     for (const auto& tensor : tensors) {
       const auto type = dtype_names(tensor.dtype()).numpy;
       if (type.empty()) {
-        throw ConfigError("npz: tensor '" + tensor.name() + "' is of dtype " +
+        throw ConfigError("npz: tensor '" + printable(tensor.name()) + "' is of dtype " +
                           std::string(dtype_names(tensor.dtype()).name) +
                           ", which NumPy does not have; the formats safetensors and torch have it");
       }
-      const std::string header = npy_header("array '" + tensor.name() + "'", type, shape_of(tensor));
+      const std::string header = npy_header("array '" + printable(tensor.name()) + "'", type, shape_of(tensor));
       entries_.push_back(zip_.add(tensor.name() + std::string(kExtension), header.size() + tensor.bytes()));
       zip_.write(entries_.back(), bytes_of(header));
     }
@@ -78,15 +78,15 @@ bool is_npz_file(std::span<const ZipEntry> entries) {
 }
 
 FoundTensors read_npz(const std::filesystem::path& path, std::span<const ZipEntry> entries, uint64_t file_bytes) {
-  FoundTensors found;
+  StridedTensors tensors(file_bytes);
   for (const auto& entry : entries) {
     try {
-      add_strided(to_strided(entry), file_bytes, found);
+      tensors.add(to_strided(entry));
     } catch (const CorruptionError& error) {
       throw CorruptionError(path.string() + ": array '" + printable(entry.name) + "': " + error.what());
     }
   }
-  return found;
+  return tensors.take();
 }
 
 }  // namespace troupe

@@ -17,8 +17,8 @@ std::unique_ptr<TensorFileWriter> make_npz_writer(WholeFile& file, std::span<con
 /// Whether these are the entries of a file that numpy.savez wrote: NPY files, and nothing else.
 bool is_npz_file(std::span<const ZipEntry> entries);
 
-/// The arrays of such a file, in C or in Fortran order, little endian, of the types that Troupe has. `file_bytes`
-/// bounds the memory for those in Fortran order. Throws CorruptionError that names `path` and the array.
+/// The arrays of such a file, in C or in Fortran order, little endian, of the types that Troupe has, within the bounds
+/// of StridedTensors. Throws CorruptionError that names `path` and the array.
 FoundTensors read_npz(const std::filesystem::path& path, std::span<const ZipEntry> entries, uint64_t file_bytes);
 
 }  // namespace troupe

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "runtime/error.h"
+#include "runtime/pickle_reader.h"
 
 namespace troupe {
 
@@ -11,6 +12,9 @@ void fail_pickle(const std::string& what) {
 }
 
 PickleValue* PickleStack::push(PickleValue::Kind kind) {
+  if (values_.size() >= kPickleValuesMax) {
+    fail_pickle("has more than " + std::to_string(kPickleValuesMax) + " values, which is not allowed");
+  }
   values_.emplace_back();
   values_.back().kind = kind;
   stack_.push_back(&values_.back());

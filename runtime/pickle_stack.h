@@ -20,7 +20,7 @@ class PickleStack {
   /// `values` owns what is pushed, and outlives the stack.
   explicit PickleStack(std::deque<PickleValue>& values) : values_(values) {}
 
-  /// A new value on top.
+  /// A new value on top. Throws as fail_pickle where there are kPickleValuesMax.
   PickleValue* push(PickleValue::Kind kind);
   /// An integer in two's complement, little endian, of any length.
   void push_long(ByteView bytes);

@@ -68,40 +68,37 @@ class Reader {
       fail("tensor '" + printable(name) + "' has not just dtype, shape and data_offsets");
     }
     const auto& type = entry["dtype"];
-    const auto dtype =
-        type.is_string() ? find_dtype(&DTypeNames::safetensors, type.get<std::string>()) : v1::DTYPE_UNSPECIFIED;
+    const std::string type_name = type.is_string() ? type.get<std::string>() : "";
+    const auto dtype = find_dtype(&DTypeNames::safetensors, type_name);
     if (dtype == v1::DTYPE_UNSPECIFIED) {
-      fail("tensor '" + printable(name) + "' is of dtype " + type.dump() +
-           "; allowed are F64, F32, F16, BF16, I64, I32, I16, I8, U8 and BOOL");
+      fail("tensor '" + printable(name) + "' is of dtype '" + printable(type_name) +
+           "'; allowed are F64, F32, F16, BF16, I64, I32, I16, I8, U8 and BOOL");
     }
     const auto shape = read_integers(name, entry["shape"], "shape");
     const auto offsets = read_integers(name, entry["data_offsets"], "data_offsets");
     if (offsets.size() != 2 || offsets[0] > offsets[1] || static_cast<uint64_t>(offsets[1]) > data_.size()) {
-      fail("tensor '" + printable(name) + "' lies at " + entry["data_offsets"].dump() + "; the tensors have " +
+      fail("tensor '" + printable(name) + "' lies at " + shape_text(offsets) + "; the tensors have " +
            std::to_string(data_.size()) + " bytes");
     }
     const auto begin = static_cast<uint64_t>(offsets[0]);
     const uint64_t bytes = static_cast<uint64_t>(offsets[1]) - begin;
     if (tensor_bytes(dtype, shape) != bytes) {
       fail("tensor '" + printable(name) + "' has " + std::to_string(bytes) + " bytes, which does not fit dtype " +
-           type.dump() + " and shape " + shape_text(shape));
+           type_name + " and shape " + shape_text(shape));
     }
     return {name, dtype, shape, data_.subspan(begin, bytes)};
   }
 
   std::vector<int64_t> read_integers(const std::string& name, const json& list, const char* what) const {
-    std::vector<int64_t> integers;
-    const bool all_unsigned = list.is_array() && std::all_of(list.begin(), list.end(), [](const json& value) {
-                                return value.is_number_unsigned() && value.get<uint64_t>() <= INT64_MAX;
-                              });
-    if (!all_unsigned) {
-      fail("tensor '" + printable(name) + "' has " + what + " " + list.dump() +
-           "; allowed is a list of integers from 0 on");
+    const bool sound = list.is_array() && list.size() <= kDimensionsMax &&
+                       std::all_of(list.begin(), list.end(), [](const json& value) {
+                         return value.is_number_unsigned() && value.get<uint64_t>() <= INT64_MAX;
+                       });
+    if (!sound) {
+      fail("tensor '" + printable(name) + "' has a " + what + " that is not allowed; allowed is a list of at most " +
+           std::to_string(kDimensionsMax) + " integers from 0 on");
     }
-    for (const auto& value : list) {
-      integers.push_back(value.get<int64_t>());
-    }
-    return integers;
+    return list.get<std::vector<int64_t>>();
   }
 
   /// Tensors one after the other, from the first byte to the last.

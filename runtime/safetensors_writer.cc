@@ -29,7 +29,7 @@ class SafetensorsWriter : public TensorFileWriter {
   SafetensorsWriter(WholeFile& file, std::span<const v1::TensorInfo> tensors,
                     const std::map<std::string, std::string>& metadata)
       : file_(file), offsets_(tensors.size()) {
-    auto header = nlohmann::ordered_json::object();
+    auto header = nlohmann::json::object();
     header["__metadata__"] = metadata;
     uint64_t end = 0;
     for (const size_t index : file_order(tensors)) {

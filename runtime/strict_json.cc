@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "runtime/error.h"
+#include "runtime/tensor_names.h"
 
 namespace troupe {
 namespace {
@@ -49,20 +50,28 @@ class Checker : public nlohmann::json_sax<nlohmann::json> {
   bool number_float(number_float_t, const string_t&) override { return true; }
   bool string(string_t&) override { return true; }
   bool binary(binary_t&) override { return true; }
-  bool start_array(std::size_t) override { return true; }
-  bool end_array() override { return true; }
 
+  bool start_array(std::size_t) override {
+    enter();
+    return true;
+  }
+  bool end_array() override {
+    --depth_;
+    return true;
+  }
   bool start_object(std::size_t) override {
+    enter();
     keys_.emplace_back();
     return true;
   }
   bool end_object() override {
+    --depth_;
     keys_.pop_back();
     return true;
   }
   bool key(string_t& key) override {
     if (!keys_.back().insert(key).second) {
-      fail("the key '" + key + "' is there twice in one object");
+      fail("the key '" + printable(key) + "' is there twice in one object");
     }
     return true;
   }
@@ -72,10 +81,16 @@ class Checker : public nlohmann::json_sax<nlohmann::json> {
     if (reason.starts_with("parse error")) {
       reason.erase(0, reason.find(": ") + 2);  // "parse error at line 1, column 2: "
     }
-    fail(reason);
+    fail(printable(reason));
   }
 
  private:
+  void enter() {
+    if (++depth_ > kJsonDepthMax) {
+      fail("the value is nested deeper than " + std::to_string(kJsonDepthMax) + " levels, which is not allowed");
+    }
+  }
+
   [[noreturn]] void fail(const std::string& reason) const {
     std::string_view read = text_.substr(0, static_cast<std::size_t>(furthest_ - text_.data()));
     read.remove_suffix(read.ends_with('\n') ? 1 : 0);  // Where a word ends is only known one character later.
@@ -88,6 +103,7 @@ class Checker : public nlohmann::json_sax<nlohmann::json> {
   std::string_view text_;
   const std::string& what_;
   const char* furthest_;
+  std::size_t depth_ = 0;  // Of arrays and objects that are open.
   std::vector<std::set<std::string>> keys_;
 };
 

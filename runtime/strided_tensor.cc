@@ -8,6 +8,8 @@
 namespace troupe {
 namespace {
 
+constexpr uint64_t kBufferAlignment = 64;  // Of a TensorBuffer's size too.
+
 [[noreturn]] void fail(const StridedTensor& tensor, const std::string& what) {
   throw CorruptionError("tensor '" + printable(tensor.name) + "' " + what);
 }
@@ -82,23 +84,35 @@ std::vector<int64_t> contiguous_strides(std::span<const int64_t> shape) {
   return strides;
 }
 
-void add_strided(const StridedTensor& tensor, uint64_t gathered_bytes_max, FoundTensors& found) {
-  const uint64_t bytes = checked_bytes(tensor);
-  TensorView view{tensor.name, tensor.dtype, tensor.shape, {}};
-  if (bytes != 0 && is_contiguous(tensor)) {
-    view.bytes = tensor.storage.subspan(static_cast<size_t>(tensor.offset) * dtype_bytes(tensor.dtype), bytes);
-  } else if (bytes != 0) {
-    uint64_t gathered = bytes;
-    for (const auto& buffer : found.gathered) {
-      gathered += buffer.size();
-    }
-    if (gathered > gathered_bytes_max) {
-      fail(tensor, "is not contiguous, and all that are not have more bytes than the file: save contiguous() tensors");
-    }
-    gather(tensor, found.gathered.emplace_back(bytes));
-    view.bytes = found.gathered.back().view();
+void StridedTensors::add(const StridedTensor& tensor) {
+  if (!names_.insert(tensor.name).second) {
+    fail(tensor, "is there twice");
   }
-  found.tensors.push_back(std::move(view));
+  if (names_.size() > kTensorsMax) {
+    fail(tensor, "is one too many; at most " + std::to_string(kTensorsMax) + " are allowed");
+  }
+  const uint64_t bytes = checked_bytes(tensor);
+  tensor_bytes_ += bytes;
+  if (tensor_bytes_ / kSharedBytesFactor > file_bytes_) {
+    fail(tensor, "shares its storage with so many others that all have more than " +
+                     std::to_string(kSharedBytesFactor) + " times the bytes of the file, which is not allowed");
+  }
+  TensorView view{tensor.name, tensor.dtype, tensor.shape, {}};
+  if (bytes != 0) {
+    view.bytes = is_contiguous(tensor)
+                     ? tensor.storage.subspan(static_cast<size_t>(tensor.offset) * dtype_bytes(tensor.dtype), bytes)
+                     : gathered(tensor, bytes);
+  }
+  found_.tensors.push_back(std::move(view));
+}
+
+ByteView StridedTensors::gathered(const StridedTensor& tensor, uint64_t bytes) {
+  gathered_bytes_ += (bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
+  if (gathered_bytes_ > file_bytes_) {
+    fail(tensor, "is not contiguous, and all that are not have more bytes than the file: save contiguous() tensors");
+  }
+  gather(tensor, found_.gathered.emplace_back(bytes));
+  return found_.gathered.back().view();
 }
 
 }  // namespace troupe

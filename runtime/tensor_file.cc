@@ -4,9 +4,9 @@
 
 namespace troupe {
 
-std::optional<uint64_t> tensor_bytes(v1::DType dtype, std::span<const int64_t> shape) {
+std::optional<uint64_t> array_bytes(size_t element_bytes, std::span<const int64_t> shape) {
   const bool empty = std::find(shape.begin(), shape.end(), 0) != shape.end();
-  uint64_t bytes = empty ? 0 : dtype_bytes(dtype);
+  uint64_t bytes = empty ? 0 : element_bytes;
   for (const int64_t extent : shape) {
     if (extent < 0 || __builtin_mul_overflow(bytes, static_cast<uint64_t>(extent), &bytes)) {
       return std::nullopt;

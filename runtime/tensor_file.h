@@ -26,14 +26,21 @@ class TensorFileWriter {
   virtual void finish() = 0;
 };
 
-/// The tensors that were found in a file, in its order.
+/// The tensors that were found in a file: in its order, or where the file has a table of them by name in that order.
 struct FoundTensors {
   std::vector<TensorView> tensors;
   std::vector<TensorBuffer> gathered;  ///< Of those that lie scattered in the file; the others are views into it.
 };
 
-/// product(shape) * dtype_bytes(dtype), if it can be counted and no extent is negative.
-std::optional<uint64_t> tensor_bytes(v1::DType dtype, std::span<const int64_t> shape);
+/// Most dimensions of a tensor that is read from another program's file: as many as PyTorch and NumPy take.
+inline constexpr size_t kDimensionsMax = 64;
+
+/// product(shape) * element_bytes, if it can be counted and no extent is negative.
+std::optional<uint64_t> array_bytes(size_t element_bytes, std::span<const int64_t> shape);
+
+inline std::optional<uint64_t> tensor_bytes(v1::DType dtype, std::span<const int64_t> shape) {
+  return array_bytes(dtype_bytes(dtype), shape);
+}
 
 inline std::vector<int64_t> shape_of(const v1::TensorInfo& info) {
   return {info.shape().begin(), info.shape().end()};

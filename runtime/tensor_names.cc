@@ -28,6 +28,12 @@ size_t character_bytes(std::string_view text) {
   return code < kSmallest[size] || code > 0x10ffff || surrogate ? 0 : size;
 }
 
+/// U+0000 to U+001F, and U+007F to U+009F, of which terminals take some as the start of a command.
+bool is_control(std::string_view character) {
+  const auto first = static_cast<unsigned char>(character.front());
+  return first < ' ' || first == 0x7f || (first == 0xc2 && static_cast<unsigned char>(character.back()) < 0xa0);
+}
+
 }  // namespace
 
 bool is_utf8(std::string_view text) {
@@ -41,15 +47,19 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
+std::string one_line(std::string_view text) {
+  std::string shown;
+  while (!text.empty()) {
+    const std::string_view character = text.substr(0, character_bytes(text));
+    shown.append(character.empty() || is_control(character) ? "?" : character);
+    text.remove_prefix(character.empty() ? 1 : character.size());
+  }
+  return shown;
+}
+
 std::string printable(std::string_view text) {
   constexpr size_t kBytesMax = 200;
-  std::string shown(text.substr(0, kBytesMax));
-  const bool utf8 = is_utf8(shown);
-  for (char& letter : shown) {
-    const auto code = static_cast<unsigned char>(letter);
-    letter = code < ' ' || code == 0x7f || (code > 0x7f && !utf8) ? '?' : letter;
-  }
-  return text.size() > kBytesMax ? shown + "..." : shown;
+  return one_line(text.substr(0, kBytesMax)) + (text.size() > kBytesMax ? "..." : "");
 }
 
 }  // namespace troupe

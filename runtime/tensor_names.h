@@ -20,8 +20,10 @@ inline std::string without_module_prefix(std::string_view name) {
 /// Whether `text` is well-formed UTF-8 (RFC 3629), the only text that protobuf and JSON take.
 bool is_utf8(std::string_view text);
 
-/// At most the first 200 bytes of a foreign `text`, with '?' for control characters and what is no UTF-8, for a message
-/// of one line.
+/// A foreign `text` with '?' for control characters and what is no UTF-8: one line, which does nothing to a terminal.
+std::string one_line(std::string_view text);
+
+/// one_line of the first 200 bytes at most, for an error.
 std::string printable(std::string_view text);
 
 }  // namespace troupe

@@ -19,8 +19,8 @@ bool is_torch_file(std::span<const ZipEntry> entries);
 
 /// The tensors of a state_dict that torch.save wrote, or of the dict under the key 'state_dict' of such a one, as
 /// Lightning's checkpoints have it. Takes dense tensors and parameters of the types that Troupe has, from any device,
-/// with any strides and storages in common. `file_bytes` bounds the memory for those that are not contiguous. Throws
-/// CorruptionError that names `path`, for all else by name.
+/// with any strides and storages in common, within the bounds of StridedTensors. Throws CorruptionError that names
+/// `path`, for all else by name.
 FoundTensors read_torch(const std::filesystem::path& path, std::span<const ZipEntry> entries, uint64_t file_bytes);
 
 }  // namespace troupe

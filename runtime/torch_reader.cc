@@ -22,21 +22,23 @@ const ZipEntry* find_pickle(std::span<const ZipEntry> entries) {
   return found == entries.end() ? nullptr : &*found;
 }
 
-/// The integers of a tuple; none if it is no tuple, or has anything else in it.
-std::optional<std::vector<int64_t>> integers(const PickleValue& tuple) {
+/// A tuple of integers, one for each dimension. A pickle can have many tensors share a long one.
+bool is_shape(const PickleValue& value) {
+  return value.is(Kind::kTuple) && value.items.size() <= kDimensionsMax &&
+         std::all_of(value.items.begin(), value.items.end(), [](const auto* item) { return item->is(Kind::kInt); });
+}
+
+std::vector<int64_t> integers(const PickleValue& tuple) {
   std::vector<int64_t> numbers;
   for (const auto* item : tuple.items) {
-    if (!item->is(Kind::kInt)) {
-      return std::nullopt;
-    }
     numbers.push_back(item->integer);
   }
-  return tuple.is(Kind::kTuple) ? std::optional(numbers) : std::nullopt;
+  return numbers;
 }
 
 class Reader {
  public:
-  Reader(std::span<const ZipEntry> entries, uint64_t file_bytes) : file_bytes_(file_bytes) {
+  Reader(std::span<const ZipEntry> entries, uint64_t file_bytes) : tensors_(file_bytes) {
     const ZipEntry* pickle = find_pickle(entries);
     root_ = pickle->name.substr(0, pickle->name.size() - kPickle.size()) + "/";
     for (const auto& entry : entries) {
@@ -60,7 +62,7 @@ class Reader {
       }
       add(dict.items[i]->text, *dict.items[i + 1]);
     }
-    return std::move(found_);
+    return tensors_.take();
   }
 
  private:
@@ -72,22 +74,23 @@ class Reader {
     if (!tensor->is(Kind::kCall) || tensor->text != "torch._utils._rebuild_tensor_v2") {
       fail("the entry '" + printable(name) + "' is " + tensor->describe() + "; allowed are dense tensors");
     }
-    add_strided(to_strided(name, tensor->items), file_bytes_, found_);
+    tensors_.add(to_strided(name, tensor->items));
   }
 
   /// From (storage, offset, size, stride, requires_grad, backward_hooks), and maybe metadata.
   StridedTensor to_strided(const std::string& name, const std::vector<const PickleValue*>& arguments) const {
     const bool sound = (arguments.size() == 6 || arguments.size() == 7) && arguments[0]->is(Kind::kPersistent) &&
-                       arguments[1]->is(Kind::kInt) && integers(*arguments[2]) && integers(*arguments[3]);
+                       arguments[1]->is(Kind::kInt) && is_shape(*arguments[2]) && is_shape(*arguments[3]);
     if (!sound) {
-      fail("tensor '" + printable(name) + "' is not rebuilt as torch.save writes it");
+      fail("tensor '" + printable(name) + "' is not rebuilt as torch.save writes it, or has more than " +
+           std::to_string(kDimensionsMax) + " dimensions");
     }
     if (arguments.size() == 7 && !arguments[6]->is(Kind::kNone)) {
       fail("tensor '" + printable(name) +
            "' has bits that change what its elements mean (conjugate or negative), "
            "which is not allowed: save a resolve_conj().resolve_neg() of it");
     }
-    StridedTensor tensor{name, {}, {}, arguments[1]->integer, *integers(*arguments[2]), *integers(*arguments[3])};
+    StridedTensor tensor{name, {}, {}, arguments[1]->integer, integers(*arguments[2]), integers(*arguments[3])};
     find_storage(arguments[0]->items, tensor);
     return tensor;
   }
@@ -119,10 +122,9 @@ class Reader {
 
   [[noreturn]] static void fail(const std::string& what) { throw CorruptionError(what); }
 
-  uint64_t file_bytes_;
   std::string root_;
   std::map<std::string, ByteView> data_;  // Entries by name.
-  FoundTensors found_;
+  StridedTensors tensors_;
 };
 
 }  // namespace

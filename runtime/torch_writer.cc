@@ -2,6 +2,7 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/byte_cursor.h"
 #include "runtime/dtype_names.h"
 #include "runtime/strided_tensor.h"
 #include "runtime/torch_file.h"
@@ -20,13 +21,13 @@ class PickleText {
   PickleText& global(std::string_view module, std::string_view name) {
     return code("c").code(module).code("\n").code(name).code("\n");
   }
-  PickleText& string(std::string_view text) { return code("X").integer(text.size(), sizeof(uint32_t)).code(text); }
+  PickleText& string(std::string_view text) { return code("X").integer(static_cast<uint32_t>(text.size())).code(text); }
   /// From 0 on.
   PickleText& number(int64_t value) {
     if (value <= INT32_MAX) {
-      return code("J").integer(static_cast<uint64_t>(value), sizeof(int32_t));
+      return code("J").integer(static_cast<int32_t>(value));
     }
-    return code("\x8a\x08").integer(static_cast<uint64_t>(value), sizeof value);
+    return code("\x8a\x08").integer(value);
   }
   PickleText& tuple(std::span<const int64_t> numbers) {
     code("(");
@@ -39,10 +40,9 @@ class PickleText {
   const std::string& bytes() const { return bytes_; }
 
  private:
-  PickleText& integer(uint64_t value, size_t size) {
-    for (size_t i = 0; i < size; ++i) {
-      bytes_ += static_cast<char>(value >> (8 * i) & 0xffU);
-    }
+  template <class Integer>
+  PickleText& integer(Integer value) {
+    append_integer(bytes_, value);
     return *this;
   }
 

@@ -1,8 +1,8 @@
 #include "runtime/weights_file.h"
 
-#include <set>
 #include <string>
 
+#include "runtime/checkpoint_tensors.h"
 #include "runtime/crc32c.h"
 #include "runtime/error.h"
 #include "runtime/npz_file.h"
@@ -34,6 +34,10 @@ bool starts_like_legacy_torch(ByteView file) {
 }
 
 }  // namespace
+
+bool starts_like_checkpoint(const std::filesystem::path& path) {
+  return starts_like_records(MappedFile(path).bytes());
+}
 
 WeightsFile::WeightsFile(const std::filesystem::path& path) : file_(path) {
   const ByteView bytes = file_.bytes();
@@ -72,25 +76,22 @@ void WeightsFile::read_zip_archive() {
 
 void WeightsFile::read_checkpoint_weights() {
   format_ = "Troupe checkpoint";
-  checkpoint_ = read_checkpoint(file_.path());
-  for (int i = 0; i < checkpoint_->header.tensors_size(); ++i) {
-    const auto& info = checkpoint_->header.tensors(i);
+  CheckpointTensors checkpoint(file_.path());
+  for (int i = 0; i < checkpoint.header().tensors_size(); ++i) {
+    const auto& info = checkpoint.header().tensors(i);
     if (is_module_tensor(info.name())) {
-      found_.tensors.push_back({without_module_prefix(info.name()), info.dtype(), shape_of(info),
-                                checkpoint_->tensors[static_cast<size_t>(i)].view()});
+      TensorBuffer& buffer = found_.gathered.emplace_back(info.bytes());
+      checkpoint.read(static_cast<size_t>(i), 0, {buffer.data(), buffer.size()});
+      found_.tensors.push_back({without_module_prefix(info.name()), info.dtype(), shape_of(info), buffer.view()});
     }
   }
 }
 
 void WeightsFile::check_names() const {
-  std::set<std::string_view> names;
   for (const auto& tensor : found_.tensors) {
     if (tensor.name.empty() || !is_utf8(tensor.name)) {
       throw CorruptionError(file_.path().string() + ": a tensor's name is " +
                             (tensor.name.empty() ? "empty" : "no UTF-8"));
-    }
-    if (!names.insert(tensor.name).second) {
-      throw CorruptionError(file_.path().string() + ": tensor '" + printable(tensor.name) + "' is there twice");
     }
   }
 }

@@ -10,16 +10,27 @@ namespace troupe {
 void require_free_name(const std::filesystem::path& path, Existing existing) {
   std::error_code ignored;
   if (existing == Existing::kRefuse && std::filesystem::exists(std::filesystem::symlink_status(path, ignored))) {
-    throw ConfigError("write " + path.string() + ": it is there already; --force replaces it");
+    throw ConfigError("write " + path.string() + ": it is there already");
+  }
+}
+
+void require_other_file(const std::filesystem::path& output, const std::filesystem::path& input) {
+  std::error_code ignored;
+  if (std::filesystem::equivalent(output, input, ignored)) {
+    throw ConfigError("write " + output.string() + ": it is the file that is read, " + input.string());
   }
 }
 
 WholeFile::WholeFile(std::filesystem::path path, Existing existing)
-    : path_(std::move(path)),
-      temporary_((require_free_name(path_, existing), temporary_name(path_))),
-      existing_(existing),
-      file_(File::open_or_create(temporary_)) {
-  file_.truncate(0);
+    : path_(std::move(path)), temporary_(temporary_name(path_)), existing_(existing), file_(create()) {}
+
+/// Never what is there already, which may be a link to something else.
+File WholeFile::create() const {
+  std::error_code ignored;
+  require_free_name(path_, existing_);
+  create_folders(path_.has_parent_path() ? path_.parent_path() : ".");
+  std::filesystem::remove(temporary_, ignored);
+  return File::create(temporary_);
 }
 
 WholeFile::~WholeFile() {

@@ -14,8 +14,11 @@ enum class Existing { kRefuse, kReplace };
 /// Throws ConfigError if something is at `path` that is not to be replaced.
 void require_free_name(const std::filesystem::path& path, Existing existing);
 
+/// Throws ConfigError if both are one file, by whatever names.
+void require_other_file(const std::filesystem::path& output, const std::filesystem::path& input);
+
 /// A file that gets its name when it is whole: written to "<path>.tmp-<pid>", which is removed unless commit() has
-/// returned. What had the name before stays until then.
+/// returned. What had the name before stays until then. The folder is made if missing.
 class WholeFile {
  public:
   /// Throws as require_free_name, and IoError.
@@ -31,6 +34,8 @@ class WholeFile {
   void commit();
 
  private:
+  File create() const;
+
   std::filesystem::path path_;
   std::filesystem::path temporary_;
   Existing existing_;

@@ -145,6 +145,9 @@ class Reader {
     if (!cursor.ok() || signature != kCentralHeaderSignature || disk != 0) {
       fail("the directory is damaged");
     }
+    if (comment_bytes != 0) {
+      fail_entry(listed, "it has a comment, which is not allowed");
+    }
     std::vector<uint64_t*> in_extra;
     for (uint64_t* number : {&listed.bytes, &listed.compressed, &listed.header}) {
       if (*number == kFull32) {
@@ -159,6 +162,7 @@ class Reader {
   void read_zip64(const Listed& listed, ByteView extra, const std::vector<uint64_t*>& numbers) const {
     ByteCursor fields(extra);
     size_t read = 0;
+    bool whole = true;
     while (!fields.rest().empty() && fields.ok()) {
       const auto id = fields.take<uint16_t>();
       const auto size = fields.take<uint16_t>();
@@ -166,8 +170,9 @@ class Reader {
       for (; id == kZip64Extra && read < numbers.size() && !field.rest().empty(); ++read) {
         *numbers[read] = field.take<uint64_t>();
       }
+      whole = whole && field.ok();
     }
-    if (!fields.ok() || read != numbers.size()) {
+    if (!fields.ok() || !whole || read != numbers.size()) {
       fail_entry(listed, "its extra field is damaged");
     }
   }

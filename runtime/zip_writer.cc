@@ -4,6 +4,7 @@
 #include <cassert>
 #include <initializer_list>
 
+#include "runtime/byte_cursor.h"
 #include "runtime/crc32.h"
 #include "runtime/error.h"
 
@@ -18,9 +19,9 @@ constexpr size_t kExtraHeadBytes = 4;       // Id and size of an extra field.
 /// Little-endian integers, one after the other.
 class Fields {
  public:
-  Fields& u16(uint64_t value) { return append(value, 2); }
-  Fields& u32(uint64_t value) { return append(value, 4); }
-  Fields& u64(uint64_t value) { return append(value, 8); }
+  Fields& u16(uint64_t value) { return append(static_cast<uint16_t>(value)); }
+  Fields& u32(uint64_t value) { return append(static_cast<uint32_t>(value)); }
+  Fields& u64(uint64_t value) { return append(value); }
   Fields& text(std::string_view text) {
     bytes_.append(text);
     return *this;
@@ -28,10 +29,9 @@ class Fields {
   std::string take() { return std::move(bytes_); }
 
  private:
-  Fields& append(uint64_t value, size_t size) {
-    for (size_t i = 0; i < size; ++i) {
-      bytes_ += static_cast<char>(value >> (8 * i) & 0xffU);
-    }
+  template <class Integer>
+  Fields& append(Integer value) {
+    append_integer(bytes_, value);
     return *this;
   }
 

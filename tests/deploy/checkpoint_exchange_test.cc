@@ -111,6 +111,21 @@ TEST_CASE_FIXTURE(Checkpoint, "checkpoint diff says what differs, and exits with
   CHECK(contains(json.output, R"("state":[{"name":"loop.global_step","a":"20","b":"21"}]})"));
 }
 
+TEST_CASE_FIXTURE(Checkpoint, "names from a checkpoint do nothing to the terminal") {
+  const std::string other = in_folder("other.ckpt");
+  SmallCheckpoint hostile;
+  hostile.parts.header.set_run_id("\x1b[2J");
+  hostile.parts.tensors[0].name = "module.\x1b[2J";
+  hostile.parts.callback_states[0].set_state_key("\x1b[2J");
+  write_checkpoint(other, hostile.parts);
+  for (const std::string& arguments : {"show " + other, "diff " + file + " " + other}) {
+    CAPTURE(arguments);
+    const auto shown = tool(arguments);
+    CHECK(contains(shown.output, "module.?[2J"));
+    CHECK_FALSE(contains(shown.output, "\x1b"));
+  }
+}
+
 TEST_CASE_FIXTURE(Checkpoint, "damage is named and exits with 1, wrong usage with 2") {
   const std::string cut = in_folder("cut.ckpt");
   std::filesystem::copy_file(file, cut);

@@ -187,7 +187,29 @@ TEST_CASE("fields of nested states are named by where they are, and integers are
   CHECK(fields.at("s.count") == "1");
   CHECK(fields.at("s.inner.x") == "1.0");
   CHECK(fields.at("s.inner.nothing") == "none");
+  CHECK(fields.at("s.inner") == "2 entries");
   CHECK(fields.at("s.names") == "2 values");
   CHECK(fields.at("s.names[1]") == "\"b\"");
-  CHECK(fields.size() == 6);
+  CHECK(fields.size() == 7);
+}
+
+TEST_CASE("states that differ have fields that differ, whatever their names") {
+  const auto fields_of = [](const auto& fill) {
+    StateDict state;
+    fill(state);
+    return message_fields(state.proto(), "s");
+  };
+  StateDict inner;
+  inner.set("b", 1);
+  const auto nested = fields_of([&](StateDict& state) { state.set("a", inner); });
+  const auto dotted = fields_of([](StateDict& state) { state.set("a.b", 1); });
+  const auto list = fields_of([](StateDict& state) { state.set("a", std::vector<double>{1}); });
+  CHECK(nested.at("s.a.b") == "1");
+  CHECK(dotted.at("s.\"a.b\"") == "1");
+  CHECK(fields_of([](StateDict& state) { state.set("a[0]", 1.0); }).at("s.\"a[0]\"") == list.at("s.a[0]"));
+  CHECK(fields_of([](StateDict& state) { state.set("\"a\\", 1); }).at(R"(s."\"a\\")") == "1");
+  CHECK(fields_of([](StateDict& state) { state.set("", 1); }).at("s.\"\"") == "1");
+  const auto empty = fields_of([](StateDict& state) { state.set("a", StateDict()); });
+  CHECK(empty != fields_of([](StateDict&) {}));
+  CHECK(empty.at("s.a") == "0 entries");
 }

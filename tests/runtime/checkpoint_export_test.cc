@@ -72,13 +72,56 @@ TEST_CASE_FIXTURE(Exchange, "every format holds every tensor, but npz no bfloat1
 
 TEST_CASE_FIXTURE(Exchange, "a file that is there is neither exported nor imported over unless asked to") {
   overwrite_file(output, "mine");
-  CHECK_THROWS_WITH_AS(export_checkpoint(checkpoint, output, {}), doctest::Contains("it is there already"),
-                       ConfigError);
+  CHECK_THROWS_WITH_AS(export_checkpoint(checkpoint, output, {}),
+                       ("write " + output.string() + ": it is there already").c_str(), ConfigError);
   CHECK_THROWS_AS(import_checkpoint(kGoldenInterchange / "types.safetensors", output, Existing::kRefuse), ConfigError);
   CHECK_THROWS_WITH_AS(export_checkpoint(checkpoint, checkpoint, {.existing = Existing::kReplace}),
-                       doctest::Contains("the output is the checkpoint itself"), ConfigError);
+                       doctest::Contains("it is the file that is read"), ConfigError);
   CHECK(read_file(output) == "mine");
   CHECK(files().size() == 2);
+}
+
+TEST_CASE_FIXTURE(Exchange, "a file is not imported over itself, by whatever name") {
+  const auto file = folder.path() / "types.safetensors";
+  std::filesystem::copy_file(kGoldenInterchange / "types.safetensors", file);
+  std::filesystem::create_hard_link(file, output);
+  for (const auto& name : {file, folder.path() / "." / "types.safetensors", output}) {
+    CHECK_THROWS_WITH_AS(import_checkpoint(file, name, Existing::kReplace),
+                         doctest::Contains("it is the file that is read"), ConfigError);
+  }
+  CHECK(WeightsFile(file).format() == "safetensors");
+}
+
+TEST_CASE_FIXTURE(Exchange, "an export never writes through a link that stands where its temporary file will") {
+  const auto victim = folder.path() / "victim";
+  overwrite_file(victim, "mine");
+  std::filesystem::create_symlink(victim, temporary_name(output));
+  export_checkpoint(checkpoint, output, {});
+  CHECK(read_file(victim) == "mine");
+  CHECK_FALSE(std::filesystem::is_symlink(output));
+  CHECK(WeightsFile(output).tensors().size() == 2);
+}
+
+TEST_CASE_FIXTURE(Exchange, "exports and imports make the folders of their output") {
+  export_checkpoint(checkpoint, folder.path() / "x/y/out", {});
+  import_checkpoint(folder.path() / "x/y/out", folder.path() / "z/again.ckpt", Existing::kRefuse);
+  CHECK(verify_checkpoint(folder.path() / "z/again.ckpt").sound());
+}
+
+TEST_CASE_FIXTURE(Exchange, "a checkpoint without tensors to export is refused, with what was asked for") {
+  small.parts.tensors.resize(0);
+  write_checkpoint(checkpoint, small.parts);
+  CHECK_THROWS_WITH_AS(export_checkpoint(checkpoint, output, {}),
+                       doctest::Contains("it has no tensor of a module to export"), ConfigError);
+  CHECK_THROWS_WITH_AS(export_checkpoint(checkpoint, output, {.what = ExportedTensors::kAll}),
+                       doctest::Contains("it has no tensor to export"), ConfigError);
+}
+
+TEST_CASE_FIXTURE(Exchange, "a file with any name imports to a checkpoint that can be read") {
+  const auto file = folder.path() / "caf\xe9.safetensors";
+  std::filesystem::copy_file(kGoldenInterchange / "types.safetensors", file);
+  import_checkpoint(file, output, Existing::kRefuse);
+  CHECK(read_checkpoint(output).header.imported_from() == "caf?.safetensors");
 }
 
 TEST_CASE_FIXTURE(Exchange, "a checkpoint that is damaged anywhere gives an error and no file") {
@@ -96,6 +139,9 @@ TEST_CASE_FIXTURE(Exchange, "an import that fails leaves nothing") {
   overwrite_file(folder.path() / "bad", "not a file of tensors");
   CHECK_THROWS_WITH_AS(import_checkpoint(folder.path() / "bad", output, Existing::kRefuse),
                        doctest::Contains("its first bytes are those of none of"), CorruptionError);
+  CHECK_THROWS_WITH_AS(import_checkpoint(checkpoint, output, Existing::kRefuse),
+                       doctest::Contains("it is a Troupe checkpoint already"), ConfigError);
+  std::filesystem::resize_file(checkpoint, 100);  // It is refused before it is read.
   CHECK_THROWS_WITH_AS(import_checkpoint(checkpoint, output, Existing::kRefuse),
                        doctest::Contains("it is a Troupe checkpoint already"), ConfigError);
   CHECK_THROWS_AS(import_checkpoint(folder.path(), output, Existing::kRefuse), IoError);

@@ -116,6 +116,21 @@ TEST_CASE_FIXTURE(Checkpoint, "a checkpoint of weights only has neither training
   CHECK(data.tensors.size() == 3);
 }
 
+TEST_CASE_FIXTURE(Checkpoint, "a shape with a 0 in it has no bytes, however large the other sizes are") {
+  CheckpointParts parts;
+  const int64_t large = int64_t{1} << 62;
+  parts.tensors.push_back({"empty", v1::DTYPE_FLOAT32, {large, large, 0}, {}});
+  write_checkpoint(path, parts);
+  CHECK(verify_checkpoint(path).sound());
+}
+
+TEST_CASE_FIXTURE(Checkpoint, "a checkpoint with two tensors of one name is damaged") {
+  SmallCheckpoint small;
+  small.parts.tensors[2].name = small.parts.tensors[0].name;
+  write_checkpoint(path, small.parts);
+  CHECK_THROWS_WITH_AS(read_checkpoint(path), doctest::Contains("tensor 'module.weight' is there twice"), DamageError);
+}
+
 TEST_CASE_FIXTURE(Checkpoint, "every flipped byte of a checkpoint is found in its record") {
   SmallCheckpoint small;
   write_checkpoint(path, small.parts);

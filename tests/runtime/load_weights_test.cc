@@ -73,6 +73,11 @@ TEST_CASE("weights that do not fit are an error with every name, and nothing is 
                        MismatchError);
 }
 
+TEST_CASE("names in the text of what was loaded do nothing to a terminal") {
+  const LoadedWeights loaded{.loaded = {}, .missing = {}, .unexpected = {"\x1b[2J"}, .mismatched = {}};
+  CHECK(loaded.text() == "not in the module: ?[2J");
+}
+
 TEST_CASE("what fits is loaded where that is asked for, and the rest is named") {
   torch::nn::Sequential module(torch::nn::Linear(3, 5), torch::nn::BatchNorm1d(4), torch::nn::Linear(2, 1));
   const auto loaded = load_weights(*module, kGolden / "module.safetensors", {.strict = false});

@@ -70,6 +70,12 @@ TEST_CASE("what is wrong in an array is said, with its name") {
   CHECK(contains(refusal_of(npy(dictionary("<f4", "(-2,)"), 8)), "at \"-2,)"));
   CHECK(contains(refusal_of(npy(dictionary("<f4", "(99999999999999999999,)"), 8)), "at \"9999"));
   CHECK(contains(refusal_of(npy(dictionary("<f4", "(2 3)"), 24)), "at \" 3)"));
+  std::string ones;
+  for (int i = 0; i < 64; ++i) {
+    ones += "1,";
+  }
+  CHECK(refusal_of(npy(dictionary("<f4", "(" + ones + ")"), 4)).empty());
+  CHECK(contains(refusal_of(npy(dictionary("<f4", "(" + ones + "1,)"), 4)), "at \",)"));
   CHECK(contains(refusal_of(npy(dictionary("<f4", "(2,)", "Maybe"), 8)), "at \"Maybe"));
   CHECK(contains(refusal_of(npy(dictionary("<f4", "(2,)") + "x", 8)), "not that of an array"));
   CHECK(contains(refusal_of(npy(dictionary("<f8", "(4611686018427387904, 4)"), 0)), "does not fit type"));

@@ -121,6 +121,7 @@ TEST_CASE("a pickle takes memory and time in proportion to its size, whatever it
       refusal_of(bytes("]q" + std::string(1, '\0') + "h" + std::string(1, '\0') + "a")).empty());  // A list in itself.
   CHECK(refusal_of(bytes(std::string(1'000'000, ']') + std::string(999'999, 'a'))).empty());
   CHECK(contains(refusal_of(bytes(std::string(kPickleBytesMax, 'N'))), "bytes; at most 67108864 are allowed"));
+  CHECK(contains(refusal_of(bytes(std::string(kPickleValuesMax + 1, 'N'))), "has more than 5000000 values"));
   std::string calls = "(" + std::string(1000, 'N') + "tq\1";
   for (int i = 0; i < 10; ++i) {
     calls += "ctorch._utils\n_rebuild_parameter\nh\1R";

@@ -49,12 +49,21 @@ std::string dict(const std::string& name, const std::string& value) {
   return "}" + text(name) + value + "s";
 }
 
-/// What reading a file says that holds this pickle and a storage of 4 float32, 0 to 3.
+/// A dict that shows one tensor under so many names.
+std::string many_of(const Tensor& tensor, int count) {
+  std::string opcodes = "}(" + text("first") + pickled(tensor) + "q\1";
+  for (int i = 1; i < count; ++i) {
+    opcodes += text(std::to_string(i)) + "h\1";
+  }
+  return opcodes + "u";
+}
+
+/// What reading a file says that holds this pickle and this storage.
 std::string reading(const std::string& pickle, const std::string& byteorder = "little",
-                    const std::function<void(const WeightsFile&)>& check = nullptr) {
+                    const std::function<void(const WeightsFile&)>& check = nullptr,
+                    const std::vector<float>& storage = {0, 1, 2, 3}) {
   const TemporaryFolder folder;
   const auto path = folder.path() / "x.pt";
-  const std::vector<float> storage{0, 1, 2, 3};
   WholeFile file(path, Existing::kRefuse);
   ZipWriter zip(file);
   zip.add_whole("x/data.pkl", bytes_of("\x80\x02" + pickle + "."));
@@ -165,14 +174,30 @@ TEST_CASE("a tensor may not reach beyond its storage, nor a storage beyond the f
 }
 
 TEST_CASE("tensors that are gathered may not take more memory than the file has bytes") {
-  std::string many = "}(";
-  for (int i = 0; i < 2000; ++i) {
-    many += text(std::to_string(i)) + "h\1";
-  }
-  const std::string transposed = pickled({.shape = {2, 2}, .strides = {1, 2}});
-  CHECK(contains(reading(transposed + "q\1\x85" + many + "u\x86"), "allowed is a state_dict"));
-  const std::string first = "}(" + text("a") + transposed + "q\1" + many.substr(2) + "u";
-  CHECK(contains(reading(first), "is not contiguous, and all that are not have more bytes than the file"));
+  const Tensor transposed{.shape = {2, 2}, .strides = {1, 2}};
+  CHECK(reading(many_of(transposed, 5)) == "");
+  // 800 bytes would fit; but each tensor takes memory of 64 bytes.
+  CHECK(contains(reading(many_of(transposed, 50)),
+                 "is not contiguous, and all that are not have more bytes than the file"));
+}
+
+TEST_CASE("a storage is shown by as many tensors as a model can have, not by more") {
+  const std::vector<float> storage(25600);
+  const Tensor whole{.shape = {25600}, .storage_elements = 25600};
+  CHECK(reading(many_of(whole, 60), "little", nullptr, storage) == "");
+  CHECK(contains(reading(many_of(whole, 100), "little", nullptr, storage),
+                 "shares its storage with so many others that all have more than 64 times the bytes of the file"));
+}
+
+TEST_CASE("a file has at most 500,000 tensors") {
+  CHECK(contains(reading(many_of({.shape = {}, .strides = {}}, 500'001)), "is one too many; at most 500000 are"));
+}
+
+TEST_CASE("a tensor has at most 64 dimensions") {
+  const std::vector<int> ones(64, 1);
+  CHECK(values_in({.shape = ones, .strides = ones}) == std::vector<double>{0});
+  const std::vector<int> more(65, 1);
+  CHECK(contains(refusal_of({.shape = more, .strides = more}), "or has more than 64 dimensions"));
 }
 
 TEST_CASE("other entries of a state_dict are refused") {
@@ -180,6 +205,8 @@ TEST_CASE("other entries of a state_dict are refused") {
   CHECK(contains(reading("}K\1Ns"), "a key of the state_dict is an int; allowed are strings"));
   CHECK(contains(reading(dict("a", pickled({})), "big"), "its byte order is 'big'; allowed is 'little'"));
   CHECK(contains(reading("}" + text("a") + pickled({}) + "s" + text("a") + pickled({}) + "s"), "'a' is there twice"));
+  // As soon as it is found: many names of one tensor are cheap in a pickle, and nowhere else.
+  CHECK(contains(reading("}(" + text("a") + pickled({}) + text("a") + pickled({}) + text("b") + "Nu"), "'a' is there"));
   CHECK(contains(reading(dict("", pickled({}))), "a tensor's name is empty"));
   CHECK(
       contains(reading(dict("a", "ctorch._utils\n_rebuild_tensor_v2\n)R")), "is not rebuilt as torch.save writes it"));

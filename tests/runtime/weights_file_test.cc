@@ -1,6 +1,7 @@
 #include "runtime/weights_file.h"
 
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 
 #include "runtime/zip_writer.h"
 #include "tests/support/checkpoint_parts.h"
@@ -48,7 +49,7 @@ TEST_CASE("a checkpoint gives the weights in it, by the module's names") {
   const TemporaryFolder folder;
   write_checkpoint(folder.path() / "c.ckpt", SmallCheckpoint().parts);
   const WeightsFile file(folder.path() / "c.ckpt");
-  CHECK(file.is_checkpoint());
+  CHECK(file.format() == "Troupe checkpoint");
   CHECK(file.tensors().size() == 2);
   check_tensor(file.tensors(), "weight", "float32", {2, 3}, {1, -2, 0.5, 0.25, 3, -0.125});
 }
@@ -64,6 +65,8 @@ TEST_CASE("a file of no known format is refused, with those that are known") {
   CHECK(refused("PK\3\4").find("not a zip archive that can be read") != std::string::npos);
   CHECK_THROWS_AS(content(folder.path() / "missing"), IoError);
   CHECK_THROWS_WITH_AS(content(folder.path()), doctest::Contains("it is not a regular file"), IoError);
+  REQUIRE(::mkfifo((folder.path() / "fifo").c_str(), 0600) == 0);  // Nobody writes to it.
+  CHECK_THROWS_WITH_AS(content(folder.path() / "fifo"), doctest::Contains("it is not a regular file"), IoError);
   {
     WholeFile file(folder.path() / "zip", Existing::kRefuse);
     ZipWriter zip(file);

@@ -124,6 +124,11 @@ TEST_CASE("what is wrong in an archive is said, with the entry") {
   CHECK(contains(refusal_of(with_central_byte(sound, 24, 6)), "entry 'a/first': its sizes do not fit each other"));
   CHECK(contains(refusal_of(with_central_byte(sound, 44, 100)), "entry 'a/first': it lies beyond the end"));
   CHECK(contains(refusal_of(with_central_byte(sound, 42, 64)), "entry 'a/first': its two headers do not agree"));
+  CHECK(
+      contains(refusal_of(with_central_byte(sound, 32, 1)), "entry 'a/first': it has a comment, which is not allowed"));
+  const auto size_of_extra = static_cast<size_t>(46 + 7 + 2);  // Behind the header, the name and the id.
+  CHECK(contains(refusal_of(with_central_byte(archive(0), size_of_extra, 20)),
+                 "entry 'a/first': its extra field is damaged"));  // Ends inside the last of three numbers, which is 0.
   CHECK(contains(refusal_of(replaced(replaced(sound, "a/first", "entry_1"), "größe", "entry_1")),
                  "entry_1': it is there twice"));
   CHECK(contains(refusal_of(""), "does not end with the end of a directory"));

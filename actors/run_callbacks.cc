@@ -5,6 +5,7 @@
 #include <iterator>
 #include <utility>
 
+#include "callbacks/csv_logger.h"
 #include "callbacks/model_checkpoint.h"
 #include "callbacks/model_summary.h"
 #include "callbacks/progress_bar.h"
@@ -19,6 +20,11 @@ namespace {
 bool has_type(const Callbacks& callbacks, const std::string& type) {
   return std::any_of(callbacks.begin(), callbacks.end(),
                      [&](const auto& callback) { return callback->info().type == type; });
+}
+
+/// One that only writes down what the run measures.
+bool is_logger(const std::shared_ptr<Callback>& callback) {
+  return callback->info().type == readable_type_name(typeid(CSVLogger));
 }
 
 /// Adds what Lightning's Trainer adds by itself. `option` is what enables it.
@@ -72,6 +78,9 @@ void require_new_state_key(const Callbacks& callbacks, const std::string& key) {
 
 Callbacks callbacks_of_run(Stage stage, Module& module, const Callbacks& given, const TrainerOptions& options) {
   Callbacks callbacks = with_callbacks_of(module, given);
+  if (options.fast_dev_run > 0) {
+    std::erase_if(callbacks, is_logger);
+  }
   add_default<ProgressBar>(callbacks, options, options.enable_progress_bar, "enable_progress_bar");
   if (stage == v1::STAGE_FIT) {
     if (options.max_time) {

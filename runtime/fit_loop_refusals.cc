@@ -27,6 +27,9 @@ bool resumable_after(EventType type) {
 }  // namespace
 
 std::string FitLoop::checkpoint_refusal(const Decision& decision, EventType about) const {
+  if (options_.fast_dev_run > 0) {
+    return "a fast_dev_run saves nothing";
+  }
   if (is_operator(decision)) {
     return {};  // Inputs are taken at batch boundaries.
   }

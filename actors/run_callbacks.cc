@@ -5,6 +5,7 @@
 #include <iterator>
 #include <utility>
 
+#include "callbacks/csv_logger.h"
 #include "callbacks/model_checkpoint.h"
 #include "callbacks/model_summary.h"
 #include "callbacks/progress_bar.h"
@@ -21,18 +22,32 @@ bool has_type(const Callbacks& callbacks, const std::string& type) {
                      [&](const auto& callback) { return callback->info().type == type; });
 }
 
-/// Adds what Lightning's Trainer adds by itself.
+/// One that only writes down what the run measures.
+bool is_logger(const std::shared_ptr<Callback>& callback) {
+  return callback->info().type == readable_type_name(typeid(CSVLogger));
+}
+
+/// Adds what Lightning's Trainer adds by itself. `option` is what enables it.
 template <class T>
-void add_default(Callbacks& callbacks, bool enabled, const char* option) {
+void add_default(Callbacks& callbacks, const TrainerOptions& options, bool enabled, const char* option) {
   const std::string type = readable_type_name(typeid(T));
   const bool present = has_type(callbacks, type);
   if (present && !enabled) {
-    throw ConfigError("trainer: '" + std::string(option) + "' is false, but there is a " + type +
-                      " among the callbacks");
+    const std::string why =
+        options.barebones ? "'barebones' leaves out everything but the loop" : "'" + std::string(option) + "' is false";
+    throw ConfigError("trainer: " + why + ", but there is a " + type + " among the callbacks");
   }
   if (!present && enabled) {
     callbacks.push_back(make_callback(std::make_shared<T>()));
   }
+}
+
+void add_timer(Callbacks& callbacks, const std::string& max_time) {
+  if (has_timer(callbacks)) {
+    throw ConfigError(
+        "trainer: 'max_time' adds a Timer, but there is a Timer among the callbacks: leave one of them out");
+  }
+  callbacks.push_back(make_callback(std::make_shared<Timer>(TimerOptions{.duration = max_time})));
 }
 
 /// The Trainer's callbacks, with the module's own in the place of those of the same type.
@@ -63,14 +78,17 @@ void require_new_state_key(const Callbacks& callbacks, const std::string& key) {
 
 Callbacks callbacks_of_run(Stage stage, Module& module, const Callbacks& given, const TrainerOptions& options) {
   Callbacks callbacks = with_callbacks_of(module, given);
-  add_default<ProgressBar>(callbacks, options.enable_progress_bar, "enable_progress_bar");
+  if (options.fast_dev_run > 0) {
+    std::erase_if(callbacks, is_logger);
+  }
+  add_default<ProgressBar>(callbacks, options, options.enable_progress_bar, "enable_progress_bar");
   if (stage == v1::STAGE_FIT) {
-    if (options.max_time && !has_timer(callbacks)) {
-      callbacks.push_back(make_callback(std::make_shared<Timer>(TimerOptions{.duration = *options.max_time})));
+    if (options.max_time) {
+      add_timer(callbacks, *options.max_time);
     }
-    add_default<ModelSummary>(callbacks, options.enable_model_summary, "enable_model_summary");
+    add_default<ModelSummary>(callbacks, options, options.enable_model_summary, "enable_model_summary");
     if (options.fast_dev_run == 0) {
-      add_default<ModelCheckpoint>(callbacks, options.enable_checkpointing, "enable_checkpointing");
+      add_default<ModelCheckpoint>(callbacks, options, options.enable_checkpointing, "enable_checkpointing");
     }
   }
   return callbacks;

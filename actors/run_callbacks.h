@@ -19,7 +19,7 @@ using Callbacks = std::vector<std::shared_ptr<Callback>>;
 void require_new_state_key(const Callbacks& callbacks, const std::string& key);
 
 /// The Trainer's callbacks, with the module's own in the place of those of the same type, and those that the options
-/// ask for. Throws ConfigError where the options forbid one of them.
+/// ask for; without loggers in a fast_dev_run. Throws ConfigError where the options forbid one of them.
 Callbacks callbacks_of_run(Stage stage, Module& module, const Callbacks& given, const TrainerOptions& options);
 
 /// Whether a Timer is among them.

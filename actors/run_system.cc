@@ -119,6 +119,7 @@ RunSystem::RunSystem(RunSystemConfig config)
   };
   Relay::Options relay_options;
   relay_options.bytes_of = std::move(config.bytes_of);
+  relay_options.health_every = config.health_every;
   auto relay = std::make_shared<Relay>(queue_, std::move(config.state), subscribers_, log_, checkpoints_,
                                        std::move(credit), failure_, give_own_thread, std::move(relay_options));
   relay_ = system_->spawn<RelayActor, caf::detached>(std::move(relay));

@@ -33,6 +33,7 @@ struct RunSystemConfig {
   std::function<int64_t(const StepOutputs&)> bytes_of;  ///< Memory that a step's tensors keep.
   std::chrono::milliseconds controller_deadline{60000};
   std::chrono::milliseconds drain_deadline{30000};
+  std::chrono::microseconds health_every{10000000};  ///< Between two CallbackHealthReported, at least.
 };
 
 /// The actors of one run, and the loop's way to them: relay, event log, checkpoints, one actor per callback. Made

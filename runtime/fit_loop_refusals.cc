@@ -37,6 +37,9 @@ std::string FitLoop::checkpoint_refusal(const Decision& decision, EventType abou
   if (decision.command.has_remove_checkpoint()) {
     return path.empty() ? "which checkpoint to remove has to be told by its path" : "";
   }
+  if (options_.fast_dev_run > 0) {
+    return "a fast_dev_run saves nothing";
+  }
   if (is_operator(decision)) {
     return {};  // Inputs are taken at batch boundaries.
   }

@@ -47,6 +47,13 @@ void check_limits(const TrainerOptions& options) {
   if (options.overfit_batches.value() > 0) {
     require(options.fast_dev_run == 0,
             "'overfit_batches' and 'fast_dev_run' both say how many batches to train on: leave one of them out");
+    const TrainerOptions defaults;
+    const auto refuse = [](bool given, const char* option) {
+      require(!given, std::string("'overfit_batches' is the limit of training and of validation, so '") + option +
+                          "' cannot be given with it: leave one of them out");
+    };
+    refuse(options.limit_train_batches != defaults.limit_train_batches, "limit_train_batches");
+    refuse(options.limit_val_batches != defaults.limit_val_batches, "limit_val_batches");
   }
 }
 
@@ -58,7 +65,7 @@ void TrainerOptions::describe(OptionVisitor& visit) {
   visit("min_epochs", min_epochs, "Votes to stop wait for this many epochs.").at_least(0);
   visit("max_steps", max_steps, "Optimizer steps to train; -1: no limit.").at_least(-1);
   visit("min_steps", min_steps, "Votes to stop wait for this many optimizer steps.").at_least(0);
-  visit("max_time", max_time, "Time to train, \"DD:HH:MM:SS\": adds a Timer if none is given; the minima win.");
+  visit("max_time", max_time, "Time to train, \"DD:HH:MM:SS\": adds a Timer, so none may be given; the minima win.");
   visit("limit_train_batches", limit_train_batches,
         "Training batches per epoch, as a count or as a fraction of the loader.");
   visit("limit_val_batches", limit_val_batches, "Validation batches, likewise; 0 turns validation off.");

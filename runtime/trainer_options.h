@@ -38,7 +38,7 @@ struct TrainerOptions {
   std::optional<int64_t> min_epochs = {};  ///< Votes to stop wait for this many. Unset: 1 if min_steps is set, else 0.
   int64_t max_steps = -1;                  ///< Optimizer steps; -1: no limit.
   std::optional<int64_t> min_steps = {};   ///< Votes to stop wait for this many optimizer steps.
-  std::optional<std::string> max_time = {};  ///< "DD:HH:MM:SS": adds a Timer, unless one is given. Minima win over it.
+  std::optional<std::string> max_time = {};  ///< "DD:HH:MM:SS": adds a Timer; none may be given. Minima win over it.
 
   CountOrFraction limit_train_batches =
       1.0;  ///< Per epoch. Count 0 or fraction 0.0: the stage is off, its loader is not asked for.

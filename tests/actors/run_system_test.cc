@@ -201,6 +201,8 @@ class ActorRun {
     system_->await_checkpoint_slot();
     system_->take_checkpoint(fresh(std::move(taken)), std::make_shared<Snapshot>(Snapshot{{1.0F, 2.0F}}), false);
   }
+  /// What the actors are made of, until start().
+  RunSystemConfig& config() { return config_; }
   RunState finish() { return system_->finish(v1::RUN_STATUS_FINISHED, "done"); }
 
   RunSystem& system() { return *system_; }
@@ -243,8 +245,22 @@ Event last_event(const std::filesystem::path& run_directory) {
   return last;
 }
 
-const v1::CallbackHealth& health_of(const Event& ended, const std::string& state_key) {
-  for (const auto& health : ended.run_ended().callbacks()) {
+/// The last report of the callbacks' health.
+v1::CallbackHealthReported last_health(const std::filesystem::path& run_directory) {
+  EventHistory history(run_directory / "events");
+  v1::CallbackHealthReported last;
+  for (Event event; history.next(event);) {
+    if (event.has_callback_health_reported()) {
+      last = event.callback_health_reported();
+    }
+  }
+  return last;
+}
+
+/// `callbacks`: of RunEnded or CallbackHealthReported.
+const v1::CallbackHealth& health_of(const google::protobuf::RepeatedPtrField<v1::CallbackHealth>& callbacks,
+                                    const std::string& state_key) {
+  for (const auto& health : callbacks) {
     if (health.state_key() == state_key) {
       return health;
     }
@@ -290,10 +306,60 @@ TEST_CASE("a callback that takes nothing of 2,000 batches keeps its lane's bound
   CHECK(counter->callback->batches == 2000);
   const Event ended = last_event(run.path());
   CHECK(ended.seq() == state.seq());
-  const auto& health = health_of(ended, "Holder");
+  const auto& health = health_of(ended.run_ended().callbacks(), "Holder");
   CHECK(holder->callback->batches <= 100 + 100);  // What it held, and what waited in its lane.
   CHECK(holder->callback->batches + static_cast<int64_t>(health.dropped()) == 2000);
   CHECK(ended.run_ended().emit_waits() == 0);
+}
+
+TEST_CASE("the health of every callback is reported during the run, with what became of its events") {
+  struct Notified {
+    std::promise<void>* saved;
+    void on(const CheckpointSaved& /*event*/) { saved->set_value(); }
+    std::string state_key() const { return "Notified"; }
+  };
+  struct Refuser : StepCounter {
+    using StepCounter::on;
+    void on(const TrainEpochEnded& /*event*/) { throw std::runtime_error("never"); }
+    std::string state_key() const { return "Refuser"; }
+  };
+  std::promise<void> saved;
+  ActorRun run;
+  run.config().health_every = std::chrono::microseconds(0);
+  run.add(StepCounter());
+  run.add(Stumbler(), {.max_restarts = 2});
+  run.add(Refuser(), {.max_restarts = 2});
+  run.add(Notified{&saved});
+  run.start();
+  for (int i = 0; i < 250; ++i) {
+    run.batch();
+  }
+  Event epoch;
+  epoch.mutable_train_epoch_ended();
+  run.emit(std::move(epoch));
+  run.checkpoint("checkpoints/250.ckpt");  // It has been written when those with state have taken all of that, ...
+  saved.get_future().wait();
+  run.system().flush();  // ... and with the next request the relay has reported what it handed on since.
+  run.finish();
+
+  const auto reported = last_health(run.path());
+  REQUIRE(reported.callbacks_size() == 4);
+  CHECK(std::is_sorted(reported.callbacks().begin(), reported.callbacks().end(),
+                       [](const auto& a, const auto& b) { return a.state_key() < b.state_key(); }));
+  const auto& counter = health_of(reported.callbacks(), "StepCounter");
+  CHECK(counter.delivered() == 250);
+  CHECK(counter.failures() + counter.restarts() + counter.skipped() + counter.dropped() + counter.lag() == 0);
+  const auto& stumbler = health_of(reported.callbacks(), "Stumbler");
+  CHECK(stumbler.failures() == 2);
+  CHECK(stumbler.restarts() == 2);
+  CHECK(stumbler.skipped() == 0);
+  CHECK(stumbler.delivered() == 250 + 99 + 199);  // After each restart what came before the failure again.
+  CHECK(stumbler.hook_us() > 0);
+  const auto& refuser = health_of(reported.callbacks(), "Refuser");
+  CHECK(refuser.failures() == 2);
+  CHECK(refuser.restarts() == 2);
+  CHECK(refuser.skipped() == 1);
+  CHECK(refuser.delivered() == 3 * 250);
 }
 
 TEST_CASE("all controllers of an event see the same state, and answer in canonical order") {

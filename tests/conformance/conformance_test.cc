@@ -45,7 +45,18 @@ void check_error(const json& test, const std::string& error) {
   CHECK(std::count(error.begin(), error.end(), '\n') <= 1);
 }
 
-/// "before": a run in the same directory; "expect": what must be equal; "trace_ends": the last hooks.
+/// Every number within a relative error that float32 arithmetic stays below.
+void check_near(const json& near, const json& result) {
+  for (const auto& [name, value] : near.items()) {
+    const std::string& key = name;
+    CAPTURE(key);
+    REQUIRE(result.contains(key));
+    CHECK(result.at(key).get<double>() == doctest::Approx(value.get<double>()).epsilon(1e-5));
+  }
+}
+
+/// "before": a run in the same directory; "expect": what must be equal; "near": numbers that must be almost; "stderr":
+/// what standard error must hold, nothing for ""; "trace_ends": the last hooks.
 void check(const json& test, const json& spec) {
   const troupe::TemporaryFolder folder;
   if (test.contains("before")) {
@@ -64,6 +75,11 @@ void check(const json& test, const json& spec) {
     CAPTURE(key);
     REQUIRE(result.contains(key));
     CHECK(result.at(key) == value);
+  }
+  check_near(test.value("near", json::object()), result);
+  if (test.contains("stderr")) {
+    const auto wanted = test.at("stderr").get<std::string>();
+    CHECK((wanted.empty() ? errors.empty() : errors.find(wanted) != std::string::npos));
   }
   if (const auto ends = test.value("trace_ends", json::array()); !ends.empty()) {
     const auto& trace = result.at("trace");

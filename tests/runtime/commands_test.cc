@@ -417,6 +417,22 @@ TEST_CASE("a vote lapses when its controller is detached") {
   CHECK(fit.run().status == v1::RUN_STATUS_FINISHED);
 }
 
+TEST_CASE("a fast_dev_run saves no checkpoint, whoever asks") {
+  SmallFit fit(TrainerOptions{.fast_dev_run = 2}.effective());
+  fit.control<TrainEpochEnded>([](const Event&, Control& control) {
+    v1::SaveCheckpoint save;
+    save.set_path("x.ckpt");
+    control.save_checkpoint(save);
+  });
+  v1::InputRecorded of_operator;
+  of_operator.set_from("ann");
+  of_operator.mutable_command()->mutable_save_checkpoint();
+  fit.sink.inputs = {of_operator};
+  CHECK(fit.run().status == v1::RUN_STATUS_FINISHED);
+  CHECK(fit.refusals() == std::vector<std::string>(2, "a fast_dev_run saves nothing"));
+  CHECK(fit.sink.snapshots.empty());
+}
+
 TEST_CASE("of a vote and its withdrawal in one hook the later one counts") {
   SmallFit withdrawn;
   withdrawn.control<TrainStarted>([](const Event&, Control& control) {

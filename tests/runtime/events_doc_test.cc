@@ -2,8 +2,13 @@
 #include <doctest/doctest.h>
 #include <google/protobuf/descriptor.h>
 
+#include <algorithm>
+#include <cctype>
 #include <fstream>
+#include <iterator>
 #include <map>
+#include <set>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,19 +38,49 @@ std::vector<std::string> cells_of(std::string_view line) {
   return cells;
 }
 
-/// The rows between the table's marks, without its head.
-std::vector<std::vector<std::string>> read_table() {
+/// The rows of the table of every event, or of every message ("message"), without its head.
+std::vector<std::vector<std::string>> read_table(const std::string& of = "event") {
   std::vector<std::vector<std::string>> rows;
   std::ifstream page(TROUPE_SOURCE_DIR "/docs/events.md");
   bool inside = false;
   for (std::string line; std::getline(page, line);) {
-    if (line.starts_with("<!-- event table") || line.starts_with("<!-- end of the event table")) {
-      inside = line.starts_with("<!-- event table");
-    } else if (inside && line.starts_with("| ") && !line.starts_with("| event ") && !line.starts_with("| ---")) {
+    if (line.starts_with("<!-- ")) {
+      inside = line.starts_with("<!-- " + of + " table");
+    } else if (inside && line.starts_with("| ") && !line.starts_with("| " + of + " ") && !line.starts_with("| ---")) {
       rows.push_back(cells_of(line));
     }
   }
   return rows;
+}
+
+/// The words of a cell: what is left between anything that cannot be in a name.
+std::set<std::string> words_of(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char letter) { return std::isalnum(letter) == 0 && letter != '_'; }, ' ');
+  std::istringstream words(text);
+  return {std::istream_iterator<std::string>(words), {}};
+}
+
+void check_fields(const google::protobuf::Descriptor& message, const std::string& cell) {
+  const auto words = words_of(cell);
+  for (int i = 0; i < message.field_count(); ++i) {
+    const std::string& field = message.field(i)->name();
+    CAPTURE(field);
+    CHECK(words.contains(field));
+  }
+}
+
+/// Adds the messages that this one holds, and those that they hold, but for events.
+void add_held(const google::protobuf::Descriptor& message,
+              std::map<std::string, const google::protobuf::Descriptor*>& held) {
+  for (int i = 0; i < message.field_count(); ++i) {
+    const auto* inner = message.field(i)->message_type();
+    const bool is_new = inner != nullptr && !held.contains(inner->name());
+    if (is_new && (find_event_info(inner->name()) == nullptr || inner->name() == "UserEvent")) {
+      held[inner->name()] = inner;
+      add_held(*inner, held);
+    }
+  }
 }
 
 }  // namespace
@@ -79,10 +114,32 @@ TEST_CASE("the table says of every field of an event that it is there") {
     REQUIRE(info != nullptr);
     const auto* message = v1::Event::descriptor()->FindFieldByNumber(info->type)->message_type();
     const bool as_another = row[5].find("as there") != std::string::npos;
-    for (int i = 0; i < message->field_count() && !as_another; ++i) {
-      const std::string& field = message->field(i)->name();
-      CAPTURE(field);
-      CHECK(row[5].find(field) != std::string::npos);
+    if (!as_another) {
+      check_fields(*message, row[5]);
     }
+  }
+}
+
+TEST_CASE("docs/events.md says of every message that an event holds which fields it has") {
+  std::map<std::string, const google::protobuf::Descriptor*> held;
+  for (const auto& info : all_event_infos()) {
+    add_held(*v1::Event::descriptor()->FindFieldByNumber(info.type)->message_type(), held);
+  }
+  CHECK(held.contains("CallbackHealth"));
+  CHECK(held.contains("NamedValue"));  // In a UserEvent, in a Command.
+  std::map<std::string, int> rows_of;
+  for (const auto& row : read_table("message")) {
+    REQUIRE(row.size() == 3);
+    for (const auto& name : words_of(row[0])) {
+      CAPTURE(name);
+      ++rows_of[name];
+      REQUIRE(held.contains(name));
+      check_fields(*held.at(name), row[2]);
+    }
+  }
+  for (const auto& [name, message] : held) {
+    const std::string& missing = name;
+    CAPTURE(missing);
+    CHECK(rows_of[missing] == 1);
   }
 }

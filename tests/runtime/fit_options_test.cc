@@ -318,24 +318,24 @@ TEST_CASE("setup comes before the optimizers are asked for, teardown comes whate
   SUBCASE("at the end") {
     ScriptedModule module({});
     fit(module, data, one_epoch(), sink);
-    CHECK(module.hooks[0] == "setup");
-    CHECK(module.hooks[1] == "configure_optimizers");
-    CHECK(module.hooks.back() == "teardown");
-    CHECK(std::count(module.hooks.begin(), module.hooks.end(), "teardown") == 1);
+    CHECK(module.hooks()[0] == "setup");
+    CHECK(module.hooks()[1] == "configure_optimizers");
+    CHECK(module.hooks().back() == "teardown");
+    CHECK(std::count(module.hooks().begin(), module.hooks().end(), "teardown") == 1);
   }
   SUBCASE("after an exception") {
-    ScriptedModule module({.throw_at = "training_step"});
+    ScriptedModule module({.throw_at = {"training_step"}});
     CHECK_THROWS(fit(module, data, one_epoch(), sink));
-    CHECK(std::vector<std::string>(module.hooks.end() - 2, module.hooks.end()) ==
+    CHECK(std::vector<std::string>(module.hooks().end() - 2, module.hooks().end()) ==
           std::vector<std::string>{"on_exception", "teardown"});
   }
   SUBCASE("when the fit cannot even start") {
-    ScriptedModule module({.throw_at = "configure_optimizers"});
+    ScriptedModule module({.throw_at = {"configure_optimizers"}});
     CHECK_THROWS(fit(module, data, one_epoch(), sink));
-    CHECK(module.hooks == std::vector<std::string>{"setup", "configure_optimizers", "teardown"});
+    CHECK(module.hooks() == std::vector<std::string>{"setup", "configure_optimizers", "teardown"});
   }
   SUBCASE("when teardown itself throws, which is the run's error") {
-    ScriptedModule module({.throw_at = "teardown"});
+    ScriptedModule module({.throw_at = {"teardown"}});
     CHECK_THROWS_WITH(fit(module, data, one_epoch(), sink), "thrown at teardown");
     CHECK(all_of<ExceptionRaised>(sink).size() == 1);
     CHECK(all_of<TornDown>(sink).size() == 1);

@@ -144,6 +144,12 @@ TEST_CASE("overfit_batches is the limit of training and validation alone") {
   CHECK(options.limit_test_batches == CountOrFraction(5));
   CHECK(TrainerOptions{.limit_val_batches = 2}.effective().limit_val_batches == CountOrFraction(2));
   CHECK_THROWS_AS(read(R"({"overfit_batches": 3, "fast_dev_run": 1})"), ConfigError);
+  CHECK_THROWS_WITH_AS(read(R"({"overfit_batches": 3, "limit_train_batches": 3})"),
+                       "trainer: 'overfit_batches' is the limit of training and of validation, so "
+                       "'limit_train_batches' cannot be given with it: leave one of them out",
+                       ConfigError);
+  CHECK_THROWS_AS(read(R"({"overfit_batches": 0.5, "limit_val_batches": 0})"), ConfigError);
+  CHECK_NOTHROW(read(R"({"overfit_batches": 0, "limit_val_batches": 2})"));
 }
 
 TEST_CASE("barebones leaves out everything but the loop") {

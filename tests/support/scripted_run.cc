@@ -21,6 +21,7 @@
 #include "runtime/exception_text.h"
 #include "runtime/round.h"
 #include "runtime/run_directory.h"
+#include "tests/support/rewrite_checkpoint.h"
 #include "tests/support/scripted_module.h"
 #include "tests/support/temporary_folder.h"
 
@@ -37,6 +38,7 @@ struct Spec {
   Stage stage = v1::STAGE_FIT;
   json callbacks = json::array();
   std::string resume;
+  std::optional<int64_t> elapsed_s;  // What the checkpoint resumed from says that the run has run.
   bool trace = false;
 };
 
@@ -106,6 +108,11 @@ ScriptedMetric read_metric(const std::string& name, const json& metric) {
   return result;
 }
 
+std::vector<std::string> read_throw_at(const json& object) {
+  const json given = object.value("throw_at", json::array());
+  return given.is_string() ? std::vector<std::string>{given.get<std::string>()} : given.get<std::vector<std::string>>();
+}
+
 void read_module(const json& object, ModuleScript& module) {
   const json metrics = object.value("metrics", json::object());
   for (const auto& [name, metric] : metrics.items()) {
@@ -113,7 +120,15 @@ void read_module(const json& object, ModuleScript& module) {
   }
   module.optimizers = count(object, "optimizers", module.optimizers, 1);
   module.manual = object.value("manual", false);
-  module.throw_at = object.value("throw_at", "");
+  const std::string counts = choice(object, "lr_schedule", {"none", "step", "epoch"}, "SPEC");
+  if (counts != "none") {
+    module.lr_schedule = counts == "step" ? OptimizerConfig::Interval::kStep : OptimizerConfig::Interval::kEpoch;
+  }
+  if (object.contains("initial_weight")) {
+    module.initial_weight = number(object.at("initial_weight"), "SPEC: 'initial_weight'");
+  }
+  module.nondeterministic = object.value("nondeterministic", false);
+  module.throw_at = read_throw_at(object);
   module.nan_at = count(object, "nan_at", module.nan_at, 0);
   module.skip_epoch_at = count(object, "skip_epoch_at", module.skip_epoch_at, 0);
 }
@@ -143,11 +158,13 @@ Spec read_spec(const std::string& path) {
     throw ConfigError("cannot read " + path);
   }
   const json object = parse_json(text.str(), path);
-  require_keys(object,
-               {"trainer", "stage", "train_batches", "val_batches", "val_loaders", "test_batches", "predict_batches",
-                "batch_size", "metrics", "optimizers", "manual", "throw_at", "nan_at", "skip_epoch_at", "callbacks",
-                "run_dir", "resume", "trace"},
-               "SPEC");
+  require_keys(
+      object,
+      {"trainer",    "stage",   "train_batches", "val_batches", "val_loaders", "test_batches",   "predict_batches",
+       "batch_size", "metrics", "optimizers",    "manual",      "lr_schedule", "initial_weight", "nondeterministic",
+       "throw_at",   "nan_at",  "skip_epoch_at", "callbacks",   "run_dir",     "resume",         "elapsed_s",
+       "trace"},
+      "SPEC");
   Spec spec;
   spec.trainer.enable_progress_bar = false;
   spec.trainer.enable_model_summary = false;
@@ -160,6 +177,9 @@ Spec read_spec(const std::string& path) {
   spec.callbacks = object.value("callbacks", json::array());
   spec.trainer.run_dir = object.value("run_dir", spec.trainer.run_dir);
   spec.resume = object.value("resume", json()).is_string() ? object.at("resume").get<std::string>() : "";
+  if (object.contains("elapsed_s")) {
+    spec.elapsed_s = count(object, "elapsed_s", 0, 0);
+  }
   spec.trace = object.value("trace", false);
   return spec;
 }
@@ -208,9 +228,20 @@ const char* status_name(v1::RunStatus status) {
   }
 }
 
+std::vector<std::string> lines_of(const fs::path& path) {
+  std::vector<std::string> lines;
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    lines.push_back(line);
+  }
+  return lines;
+}
+
 /// What the log and the folder of the run say.
 void add_run(json& output, const fs::path& run_dir) {
   output["commands"] = json::array();
+  output["attached"] = json::array();
+  output["csv"] = fs::exists(run_dir / "metrics.csv") ? json(lines_of(run_dir / "metrics.csv")) : json();
   output["checkpoints"] = json::array();
   RunState state;
   if (has_run(run_dir)) {
@@ -219,6 +250,9 @@ void add_run(json& output, const fs::path& run_dir) {
       state.apply(event);
       if (event.has_command_applied()) {
         output["commands"].push_back(command_json(event));
+      }
+      if (event.has_callback_attached()) {
+        output["attached"].push_back(event.callback_attached().type());
       }
     }
   }
@@ -237,8 +271,16 @@ void add_run(json& output, const fs::path& run_dir) {
   output["checkpoints"] = files;
 }
 
-RunResult call(Trainer& trainer, const Spec& spec, Module& module) {
-  ScriptedData data(spec.data);
+/// As if the run had run for so long when it took the checkpoint.
+void age_checkpoint(const fs::path& checkpoint, int64_t elapsed_s) {
+  constexpr uint64_t kMicrosecondsPerSecond = 1'000'000;
+  rewrite_checkpoint(checkpoint, [&](CheckpointParts& parts) {
+    parts.header.set_elapsed_us(static_cast<uint64_t>(elapsed_s) * kMicrosecondsPerSecond);
+  });
+}
+
+RunResult call(Trainer& trainer, const Spec& spec, ScriptedModule& module) {
+  ScriptedData data(spec.data, module.hook_script());
   switch (spec.stage) {
     case v1::STAGE_VALIDATE:
       return trainer.validate(module, data, spec.resume);
@@ -269,6 +311,9 @@ int run(const Spec& given) {
     trainer.add_callback(make_callback(trace));
   }
   auto module = std::make_shared<ScriptedModule>(spec.module);
+  if (spec.elapsed_s) {
+    age_checkpoint(spec.resume, *spec.elapsed_s);
+  }
 
   fs::path run_dir = spec.trainer.run_dir;
   json output = {{"status", "failed"}, {"error", nullptr}, {"stop", nullptr}, {"callbacks", json::object()}};
@@ -293,7 +338,9 @@ int run(const Spec& given) {
   }
   add_run(output, run_dir);
   output["trace"] = trace->hooks;
-  output["module_trace"] = module->hooks;
+  output["module_trace"] = module->hooks();
+  output["dtypes"] = module->dtypes();
+  output["weight"] = module->weight();
   std::cout << output.dump() << '\n';
   return output["error"].is_null() ? 0 : 1;
 }

@@ -22,11 +22,6 @@ fs::path next_numbered(const fs::path& folder) {
 
 }  // namespace
 
-std::string run_name(const fs::path& run_directory) {
-  const fs::path path = fs::absolute(run_directory).lexically_normal();
-  return (path.has_filename() ? path : path.parent_path()).filename().string();
-}
-
 FoundCheckpoint find_start(const std::string& from, CheckpointUse use, const TrainerOptions& options,
                            const fs::path& last_fit) {
   TrainerOptions where = options;

@@ -11,9 +11,6 @@ namespace troupe {
 
 // Where a call of the Trainer starts from, and where it writes.
 
-/// Name of a run: that of its directory.
-std::string run_name(const std::filesystem::path& run_directory);
-
 /// The checkpoint that `from` names. `last_fit`: the run that the Trainer trained last, where "last" and "best" of an
 /// evaluation mean that; empty for none. Throws as find_checkpoint, and ConfigError where a run is to go on from a file
 /// that lies in none.

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <iostream>
 #include <optional>
-#include <set>
+#include <system_error>
 #include <utility>
 #include <vector>
 
+#include "actors/checkpoint_history.h"
 #include "runtime/error.h"
 #include "runtime/event_history.h"
-#include "runtime/event_log_tail.h"
 #include "runtime/run_directory.h"
 #include "runtime/run_lookup.h"
 
@@ -18,45 +18,24 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// What the log says of a run's checkpoints.
-struct CheckpointHistory {
-  RunState state;
-  std::set<LogPlace> taken;  ///< In the effective history.
-  RunStarted started;
-  std::optional<LogPlace> damage_after;  ///< The log ends in what a power failure left.
-};
-
-/// Up to the event at `last`, or to the end.
-CheckpointHistory fold_history(const fs::path& run, const std::optional<LogPlace>& last) {
-  CheckpointHistory history;
-  history.state = fold_event_log(RunPaths{run}.events(), [&](const RunState& state, const Event& event) {
-    if (event.has_run_started()) {
-      history.started = event.run_started();
-      history.taken.clear();  // The fold has begun again.
-    } else if (event.has_checkpoint_taken()) {
-      history.taken.insert({state.incarnation(), event.seq()});
-    }
-    return last == LogPlace{state.incarnation(), state.seq()};
-  });
-  return history;
+LogPlace place_of(const v1::CheckpointHeader& header) {
+  return {header.incarnation(), header.seq()};
 }
 
-/// Throws CorruptionError where the log has lost events that had been durable.
-CheckpointHistory read_history(const fs::path& run) {
-  try {
-    CheckpointHistory history = fold_history(run, std::nullopt);
-    require_no_checkpoint_after(run, {history.state.incarnation(), history.state.seq()});
-    return history;
-  } catch (const DamageError& error) {
-    const LogPlace last = place_before_damage(run, error);
-    CheckpointHistory history = last.seq == 0 ? CheckpointHistory() : fold_history(run, last);
-    history.damage_after = last;
-    return history;
-  }
+/// Adds what the log says of the run that goes on. A fork that goes back to the history of the run that it was forked
+/// from is a fork of it still.
+void add_history(FoundCheckpoint& found, const CheckpointHistory& history) {
+  const auto& header = found.data.header;
+  const bool is_other_run = place_of(header) < history.forked_at;
+  found.run_id = is_other_run ? run_name(found.run_directory) : header.run_id();
+  found.forked_from = is_other_run ? header.run_id() : std::string();
+  found.log_damage_after = history.damage_after;
 }
 
-bool is_effective(const v1::CheckpointHeader& header, const CheckpointHistory& history) {
-  return history.taken.contains({header.incarnation(), header.seq()});
+/// Not where it cannot be told.
+bool is_gone(const fs::path& file) {
+  std::error_code error;
+  return !fs::exists(file, error) && !error;
 }
 
 struct Candidate {
@@ -64,9 +43,33 @@ struct Candidate {
   uint64_t seq;
 };
 
+/// Checkpoints that were not taken.
+struct PassedOver {
+  std::vector<fs::path> files;  ///< Damaged, or unreadable.
+  size_t weights_only = 0;
+  std::string io_error;  ///< Of one that could not be read; empty for none.
+
+  void damaged(const fs::path& file, const CorruptionError& error) { add(file, "is damaged", error); }
+  /// Nothing where the run that goes on has removed it.
+  void unreadable(const fs::path& file, const IoError& error) {
+    if (!is_gone(file)) {
+      io_error = error.what();
+      add(file, "cannot be read", error);
+    }
+  }
+
+ private:
+  void add(const fs::path& file, const char* what, const Error& error) {
+    files.push_back(file);
+    std::cerr << "troupe: warning: checkpoint " + file.string() + " " + what + " (" + error.what() +
+                     "); trying the one before it\n";
+  }
+};
+
 /// Checkpoints that were taken and not removed, newest first, as far as their files exist and no later part of the run
 /// has superseded them; `best`: those alone that were the best by the monitor that the run's best checkpoint has.
-std::vector<Candidate> newest_first(const fs::path& run, const CheckpointHistory& history, bool best) {
+std::vector<Candidate> newest_first(const fs::path& run, const CheckpointHistory& history, bool best,
+                                    PassedOver& passed_over) {
   const auto& infos = history.state.checkpoints();
   const auto named = std::find_if(infos.begin(), infos.end(),
                                   [&](const auto& i) { return i.path() == history.state.best_checkpoint(); });
@@ -78,14 +81,16 @@ std::vector<Candidate> newest_first(const fs::path& run, const CheckpointHistory
     const fs::path file = run / info.path();
     const bool failed = info.state() == v1::CheckpointInfo::FAILED;
     const bool wanted = !best || (info.best() && !failed && info.monitor() == named->monitor());
-    if (!wanted || !fs::exists(file)) {
+    if (!wanted || is_gone(file)) {
       continue;
     }
     try {  // What was taken last under this name need not be what is on the disk: the one before it, where that failed.
       const auto header = read_checkpoint_header(file);
-      if (is_effective(header, history)) {
+      if (history.is_effective(header)) {
         candidates.push_back({file, header.seq()});
       }
+    } catch (const IoError& error) {
+      passed_over.unreadable(file, error);
     } catch (const CorruptionError&) {  // The whole file is read below, and what is wrong with it reported.
       candidates.push_back({file, info.taken_seq()});
     }
@@ -94,28 +99,40 @@ std::vector<Candidate> newest_first(const fs::path& run, const CheckpointHistory
   return candidates;
 }
 
-/// The newest of them that is whole; nothing where none gives what is wanted.
-std::optional<FoundCheckpoint> newest_sound(const fs::path& run, const std::vector<Candidate>& candidates,
+[[noreturn]] void throw_none_sound(const fs::path& run, const PassedOver& passed_over) {
+  const size_t weights_only = passed_over.weights_only;
+  const std::string text = "resume: run " + run.string() + " has no sound checkpoint to start from (" +
+                           std::to_string(passed_over.files.size() + weights_only) + " looked at" +
+                           (weights_only == 0 ? "" : ", " + std::to_string(weights_only) + " of weights only") + ")";
+  if (!passed_over.io_error.empty()) {
+    throw IoError(text + ": " + passed_over.io_error);
+  }
+  throw CorruptionError(text);
+}
+
+/// The newest of them that is whole; nothing where none gives what is wanted. Throws where that is for what is wrong
+/// with them.
+std::optional<FoundCheckpoint> newest_sound(const fs::path& run, const CheckpointHistory& history, bool best,
                                             CheckpointUse use) {
-  bool damaged = false;
-  size_t weights_only = 0;
+  PassedOver passed_over;
+  const auto candidates = newest_first(run, history, best, passed_over);
   for (const auto& candidate : candidates) {
     try {
       auto data = read_checkpoint(candidate.file);
       if (data.training_state || use == CheckpointUse::kWeights) {
-        return FoundCheckpoint{candidate.file, run, std::move(data)};
+        FoundCheckpoint found{candidate.file, run, std::move(data)};
+        found.passed_over = std::move(passed_over.files);
+        return found;
       }
-      ++weights_only;
+      ++passed_over.weights_only;
     } catch (const CorruptionError& error) {
-      damaged = true;
-      std::cerr << "troupe: warning: checkpoint " + candidate.file.string() + " is damaged (" + error.what() +
-                       "); trying the one before it\n";
+      passed_over.damaged(candidate.file, error);
+    } catch (const IoError& error) {
+      passed_over.unreadable(candidate.file, error);
     }
   }
-  if (damaged || weights_only > 0) {
-    throw CorruptionError("resume: run " + run.string() + " has no sound checkpoint to start from (" +
-                          std::to_string(candidates.size()) + " looked at" +
-                          (weights_only == 0 ? "" : ", " + std::to_string(weights_only) + " of weights only") + ")");
+  if (!passed_over.files.empty() || passed_over.weights_only > 0) {
+    throw_none_sound(run, passed_over);
   }
   return std::nullopt;
 }
@@ -124,7 +141,7 @@ std::optional<FoundCheckpoint> newest_sound(const fs::path& run, const std::vect
 FoundCheckpoint start_over(const fs::path& run, const CheckpointHistory& history) {
   const auto& infos = history.state.checkpoints();
   const auto lost = std::find_if(infos.begin(), infos.end(), [&](const auto& info) {
-    return info.state() == v1::CheckpointInfo::SAVED && !fs::exists(run / info.path());
+    return info.state() == v1::CheckpointInfo::SAVED && is_gone(run / info.path());
   });
   if (lost != infos.end()) {
     throw CorruptionError("resume: run " + run.string() + " saved " + lost->path() +
@@ -144,6 +161,7 @@ FoundCheckpoint start_over(const fs::path& run, const CheckpointHistory& history
   found.data.run_state = fold_event_log(RunPaths{run}.events(), [](const RunState& state, const Event& /*event*/) {
                            return state.seq() == 1;
                          }).to_proto();
+  add_history(found, history);
   return found;
 }
 
@@ -158,7 +176,7 @@ void require_training_state(const fs::path& file, const CheckpointData& data) {
 
 /// A file that is named is taken as it is; a run cannot go on from one that it has left behind.
 FoundCheckpoint named_checkpoint(const fs::path& file, const fs::path& run, CheckpointUse use) {
-  FoundCheckpoint found{file, run, read_checkpoint(file), {}};
+  FoundCheckpoint found{file, run, read_checkpoint(file)};
   const auto& header = found.data.header;
   if (use != CheckpointUse::kWeights) {
     require_training_state(file, found.data);
@@ -166,13 +184,16 @@ FoundCheckpoint named_checkpoint(const fs::path& file, const fs::path& run, Chec
   if (use != CheckpointUse::kResume || run.empty()) {
     return found;
   }
-  const CheckpointHistory history = read_history(run);
-  found.log_damage_after = history.damage_after;
-  if (header.seq() <= history.state.seq() && !is_effective(header, history)) {
+  const CheckpointHistory history = read_checkpoint_history(run);
+  if (!history.is_effective(header)) {
     throw ConfigError("resume: " + file.string() +
-                      " was taken in a part of the run that a later resume superseded: the run cannot go on from it; "
+                      (history.taken.contains(place_of(header))
+                           ? " was taken by another run, " + header.run_id() + ": this run cannot go on from it; "
+                           : " was taken in a part of the run that a later resume superseded: the run cannot go on "
+                             "from it; ") +
                       "its weights can be tested");
   }
+  add_history(found, history);
   return found;
 }
 
@@ -184,10 +205,17 @@ FoundCheckpoint find_checkpoint(const std::string& what, const TrainerOptions& o
   if (what != "last" && !best && !fs::is_directory(what)) {
     return named_checkpoint(what, run, use);
   }
-  const CheckpointHistory history = read_history(run);
-  if (auto found = newest_sound(run, newest_first(run, history, best), use)) {
-    found->log_damage_after = history.damage_after;
-    return std::move(*found);
+  CheckpointHistory history = read_checkpoint_history(run);
+  while (true) {
+    if (auto found = newest_sound(run, history, best, use)) {
+      add_history(*found, history);
+      return std::move(*found);
+    }
+    const LogPlace end = history.end();
+    history = read_checkpoint_history(run);
+    if (history.end() == end) {
+      break;
+    }  // The run goes on, and may have replaced what its log named by then.
   }
   if (use != CheckpointUse::kResume || best) {
     throw ConfigError("resume '" + what + "': run " + run.string() + " has no checkpoint that can be used for it");

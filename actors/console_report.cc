@@ -12,10 +12,28 @@ void warn(const std::string& text) {
   std::cerr << "troupe: warning: " + text + "\n";
 }
 
+void say_where_it_goes_on(const Event& event) {
+  const auto& resumed = event.run_resumed();
+  if (resumed.checkpoint().empty()) {
+    return;  // It starts over, and that has been said.
+  }
+  const std::string from = resumed.forked_from().empty()
+                               ? "resumed from " + resumed.checkpoint()
+                               : "forked from " + resumed.checkpoint() + " of run " + resumed.forked_from();
+  const std::string repeated = resumed.superseded_events() == 0 ? ""
+                                                                : "; " + std::to_string(resumed.superseded_events()) +
+                                                                      " events after it are repeated";
+  std::cerr << "troupe: " + from + " at epoch " + std::to_string(event.position().epoch()) + ", step " +
+                   std::to_string(event.position().global_step()) + repeated + "\n";
+}
+
 }  // namespace
 
 void report_to_console(const Event& event) {
   switch (event.body_case()) {
+    case Event::kRunResumed:
+      say_where_it_goes_on(event);
+      break;
     case Event::kCallbackFailed:
       warn("callback " + event.callback_failed().state_key() + " failed at " + event.callback_failed().message());
       break;

@@ -4,8 +4,9 @@
 
 namespace troupe {
 
-/// Prints a warning to standard error for the events that a person must not miss: a callback that failed or was
-/// detached, a checkpoint that could not be written, a command that was refused. Does nothing for the others.
+/// Prints to standard error what a person must not miss: a warning for a callback that failed or was detached, a
+/// checkpoint that could not be written, a command that was refused; and where a run goes on. Does nothing for other
+/// events.
 void report_to_console(const Event& event);
 
 }  // namespace troupe

@@ -1,8 +1,7 @@
 #include "actors/run_place.h"
 
 #include "runtime/error.h"
-#include "runtime/run_directory.h"
-#include "runtime/run_fork.h"
+#include "runtime/run_lookup.h"
 
 namespace troupe {
 namespace {
@@ -20,12 +19,20 @@ fs::path next_numbered(const fs::path& folder) {
   }
 }
 
-}  // namespace
-
-std::string run_name(const fs::path& run_directory) {
-  const fs::path path = fs::absolute(run_directory).lexically_normal();
-  return (path.has_filename() ? path : path.parent_path()).filename().string();
+/// Nothing where `from` is a file that lies in no run, which find_start reports.
+std::optional<RunDirectory> lock_resumed_run(const std::string& from, const TrainerOptions& options) {
+  const fs::path run = run_to_resume(from, options);
+  if (run.empty()) {
+    return std::nullopt;
+  }
+  if (!options.run_dir.empty() && fs::weakly_canonical(options.run_dir) != fs::weakly_canonical(run)) {
+    throw ConfigError("resume: the checkpoint belongs to run " + run.string() + ", not to run_dir " + options.run_dir +
+                      "; leave run_dir out, or fork the run");
+  }
+  return RunDirectory(run);
 }
+
+}  // namespace
 
 FoundCheckpoint find_start(const std::string& from, CheckpointUse use, const TrainerOptions& options,
                            const fs::path& last_fit) {
@@ -43,15 +50,6 @@ FoundCheckpoint find_start(const std::string& from, CheckpointUse use, const Tra
         "needs the run's log");
   }
   return found;
-}
-
-fs::path resumed_directory(const FoundCheckpoint& resumed, const TrainerOptions& options) {
-  if (!options.run_dir.empty() &&
-      fs::weakly_canonical(options.run_dir) != fs::weakly_canonical(resumed.run_directory)) {
-    throw ConfigError("resume: the checkpoint belongs to run " + resumed.run_directory.string() + ", not to run_dir " +
-                      options.run_dir + "; leave run_dir out, or fork the run");
-  }
-  return resumed.run_directory;
 }
 
 fs::path new_run_directory(const TrainerOptions& options) {
@@ -76,12 +74,33 @@ fs::path evaluation_directory(Stage stage, const FoundCheckpoint* found, const T
                         : next_numbered(parent / std::string(stage_name(stage)));
 }
 
-void fork_into(const fs::path& directory, FoundCheckpoint& found) {
-  found.forked_from = found.data.header.run_id();
-  found.data.header.set_run_id(run_name(directory));
-  found.file = fork_run(found.run_directory, found.file, directory);
-  found.run_directory = directory;
-  found.log_damage_after.reset();  // The copied log ends before it.
+const RunDirectory& FitPlace::open() {
+  if (fork) {
+    found->file = fork->commit();
+    found->run_directory = path;
+    found->run_id = run_name(path);
+    found->forked_from = found->data.header.run_id();
+    found->log_damage_after.reset();  // The copied log ends before it.
+    fork.reset();
+  }
+  return directory ? *directory : directory.emplace(path);
+}
+
+FitPlace find_fit_place(const std::string& from, CheckpointUse use, const TrainerOptions& options) {
+  FitPlace place;
+  TrainerOptions where = options;
+  if (!from.empty() && use == CheckpointUse::kResume && (place.directory = lock_resumed_run(from, options))) {
+    where.run_dir = place.directory->root().string();  // Whatever has become the newest run since.
+  }
+  if (!from.empty()) {
+    place.found = find_start(from, use, where, {});
+  }
+  place.path = place.directory ? place.directory->root() : new_run_directory(options);
+  if (use == CheckpointUse::kFork) {
+    place.fork =
+        std::make_unique<RunFork>(place.found->run_directory, place.found->file, place.found->data, place.path);
+  }
+  return place;
 }
 
 }  // namespace troupe

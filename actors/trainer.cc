@@ -183,12 +183,8 @@ RunResult Trainer::Impl::run(RunSystem& system, const fs::path& directory, Body&
 RunResult Trainer::Impl::fit(Module& module, DataModule& data, const std::string& from, CheckpointUse use) {
   const CallGuard call(running_);
   prepare_process();
-  std::optional<FoundCheckpoint> found;
-  if (!from.empty()) {
-    found = find_start(from, use, options_, last_fit_directory_);
-  }
-  const bool forks = use == CheckpointUse::kFork;
-  const fs::path path = found && !forks ? resumed_directory(*found, options_) : new_run_directory(options_);
+  FitPlace place = find_fit_place(from, use, options_);  // Before the set-up: a run that is forked may go on.
+  auto& found = place.found;
   last_callbacks_ = callbacks_of_run(v1::STAGE_FIT, module, callbacks_, options_);
   auto callbacks = last_callbacks_;
   TrainerOptions options = options_;
@@ -215,31 +211,30 @@ RunResult Trainer::Impl::fit(Module& module, DataModule& data, const std::string
     seed_everything(options_.seed);
   }
 
-  if (forks) {
-    fork_into(path, *found);
-  }
-  const RunDirectory directory(path);
+  const RunDirectory& directory = place.open();
   remove_stale_temporaries(directory.checkpoints());
-  directory.write_config(nlohmann::json::parse(config_json()).dump(2) + "\n");
   auto log = open_log(directory, found ? &*found : nullptr);
   for (const auto& callback : callbacks) {
     callback->set_run_directory(directory.root());
   }
   RunOpening opening;
-  std::string run_id = run_name(path);
+  std::string run_id = run_name(directory.root());
   std::map<std::string, v1::CallbackState> loaded;
   const bool resumes = found && log->last_seq() > 0;
   if (resumes) {
     loaded = load_states(callbacks, found->data.callback_states);
-    run_id = found->data.header.run_id();
+    run_id = found->run_id;
     opening = run_resumed(opening_facts(), *found, *log, loop.resumed());
   } else {  // Also where a process was killed before its first event was in the log.
     opening = run_started(opening_facts(), v1::STAGE_FIT, run_id);
   }
+  directory.write_config(nlohmann::json::parse(config_json()).dump(2) + "\n");
   RunSystemConfig config = system_config(directory, run_id, std::move(callbacks));
   config.log = std::move(log);
   if (resumes) {
     config.state = RunState::from_proto(found->data.run_state);
+  }
+  if (resumes && use == CheckpointUse::kResume) {  // A fork does not repeat what came to the run that it leaves.
     config.repeats = read_known_inputs(directory.events(), config.state.seq());
   }
   config.callback_states = std::move(loaded);

@@ -28,20 +28,26 @@ struct LogEnd {
 };
 
 /// Why the file says that the log went on behind its end; nothing if it does not.
-std::optional<std::string> says_more(const fs::path& file, const LogEnd& end) {
+std::optional<std::string> says_more(const ListedCheckpoint& checkpoint, const LogEnd& end) {
+  const std::string file = checkpoint.file.string();
+  if (!checkpoint.unreadable.empty()) {
+    return end.ends_in_damage && checkpoint.file.extension() == ".ckpt"
+               ? std::optional(file + " may have been taken behind it, but cannot be read (" + checkpoint.unreadable +
+                               ")")
+               : std::nullopt;
+  }
+  const bool of_this_run = end.run_id.empty() || checkpoint.run_id == end.run_id || checkpoint.run_id == end.name;
+  return of_this_run && checkpoint.taken > end.last ? std::optional(file + " was taken at " + text_of(checkpoint.taken))
+                                                    : std::nullopt;
+}
+
+ListedCheckpoint look_at(const fs::path& file) {
   try {
     const auto header = read_checkpoint_header(file);
-    const LogPlace taken{header.incarnation(), header.seq()};
-    const bool of_this_run = end.run_id.empty() || header.run_id() == end.run_id || header.run_id() == end.name;
-    if (of_this_run && taken > end.last) {
-      return file.string() + " was taken at " + text_of(taken);
-    }
-  } catch (const CorruptionError& error) {
-    if (end.ends_in_damage && file.extension() == ".ckpt") {
-      return file.string() + " may have been taken behind it, but is damaged too (" + error.what() + ")";
-    }
+    return {file, header.run_id(), {header.incarnation(), header.seq()}, {}};
+  } catch (const Error& error) {
+    return {file, {}, {}, error.what()};
   }
-  return std::nullopt;
 }
 
 /// Its first event says; empty where that is damaged or missing.
@@ -56,19 +62,13 @@ std::string run_id_of(const fs::path& run) {
 }
 
 /// The first checkpoint found that says that the log went on behind its end.
-std::optional<std::string> checkpoint_after(const fs::path& run, LogPlace last, bool ends_in_damage) {
-  const std::string name = fs::absolute(run).lexically_normal().filename().string();
-  const LogEnd end{last, run_id_of(run), name, ends_in_damage};
-  std::error_code error;
-  auto entry = fs::recursive_directory_iterator(RunPaths{run}.checkpoints(), error);
-  for (; !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
-    const bool looked_at = entry->is_regular_file() && !is_temporary_name(entry->path());
-    if (auto why = looked_at ? says_more(entry->path(), end) : std::nullopt) {
+std::optional<std::string> checkpoint_after(const fs::path& run, const std::vector<ListedCheckpoint>& checkpoints,
+                                            LogPlace last, bool ends_in_damage) {
+  const LogEnd end{last, run_id_of(run), run_name(run), ends_in_damage};
+  for (const auto& checkpoint : checkpoints) {
+    if (auto why = says_more(checkpoint, end)) {
       return why;
     }
-  }
-  if (error && error != std::errc::no_such_file_or_directory) {
-    throw IoError("cannot list " + RunPaths{run}.checkpoints().string() + ": " + error.message());
   }
   return std::nullopt;
 }
@@ -95,6 +95,22 @@ std::string advice(LogPlace last) {
 
 }  // namespace
 
+std::vector<ListedCheckpoint> list_checkpoints(const fs::path& run) {
+  std::vector<ListedCheckpoint> checkpoints;
+  std::error_code error;
+  auto entry = fs::recursive_directory_iterator(RunPaths{run}.checkpoints(), error);
+  for (; !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
+    std::error_code gone;
+    if (entry->is_regular_file(gone) && !is_temporary_name(entry->path())) {
+      checkpoints.push_back(look_at(entry->path()));
+    }
+  }
+  if (error && error != std::errc::no_such_file_or_directory) {
+    throw IoError("cannot list " + RunPaths{run}.checkpoints().string() + ": " + error.message());
+  }
+  return checkpoints;
+}
+
 LogPlace place_before_damage(const fs::path& run, const DamageError& error) {
   const Damage& damage = error.damage();
   const bool in_last_segment = damage.file == list_log_segments(RunPaths{run}.events()).back().path;
@@ -104,15 +120,15 @@ LogPlace place_before_damage(const fs::path& run, const DamageError& error) {
                           "tested, and a copy of the run directory may be sound");
   }
   const LogPlace last = last_event_before(run, error);
-  if (const auto why = checkpoint_after(run, last, /*ends_in_damage=*/true)) {
+  if (const auto why = checkpoint_after(run, list_checkpoints(run), last, /*ends_in_damage=*/true)) {
     throw CorruptionError(damage.text() + ", after " + text_of(last) + ": the log was durable there, as " + *why +
                           advice(last));
   }
   return last;
 }
 
-void require_no_checkpoint_after(const fs::path& run, LogPlace end) {
-  if (const auto why = checkpoint_after(run, end, /*ends_in_damage=*/false)) {
+void require_no_checkpoint_after(const fs::path& run, const std::vector<ListedCheckpoint>& checkpoints, LogPlace end) {
+  if (const auto why = checkpoint_after(run, checkpoints, end, /*ends_in_damage=*/false)) {
     throw CorruptionError("the log of run " + run.string() + " ends at " + text_of(end) +
                           " and has lost events: " + *why + advice(end));
   }

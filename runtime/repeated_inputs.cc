@@ -33,12 +33,22 @@ bool is_same(const v1::InputRecorded& a, const v1::InputRecorded& b) {
   return a.SerializeAsString() == b.SerializeAsString();
 }
 
+/// Whether the history before is another run's: its log was copied up to there, so nothing is superseded. A fork that
+/// is resumed from before that place says where it comes from again.
+bool is_fork(const RunResumed& resumed) {
+  return !resumed.forked_from().empty() && resumed.superseded_events() == 0;
+}
+
 /// Follows a log through its incarnations.
 class InputCollector {
  public:
   void add(const Event& event) {
     if (event.has_run_resumed()) {
       go_back_to(event.run_resumed().from_seq());
+      if (is_fork(event.run_resumed())) {  // What was ahead was so for the run that it left.
+        ahead_.clear();
+        reach_ = place_;
+      }
     } else if (event.has_input_recorded()) {
       record(event);
     } else if (event.has_run_started() || event.has_checkpoint_taken()) {

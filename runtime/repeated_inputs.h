@@ -33,7 +33,8 @@ struct KnownInputs {
 
 /// Reads it for the event of seq `from_seq` of the effective history, which is RunStarted or a CheckpointTaken. Of the
 /// processes that have run past it, the last one to reach a place says what happened there. Signals and operators'
-/// stops are left out: they were about the process, and it ended. Throws as EventLogReader.
+/// stops are left out: they were about the process, and it ended. So are those of the run that this one was forked
+/// from. Throws as EventLogReader.
 KnownInputs read_known_inputs(const std::filesystem::path& events_dir, uint64_t from_seq);
 
 /// What an earlier process decided by the clock at a place that this one has come to.

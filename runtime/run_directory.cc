@@ -65,6 +65,15 @@ std::pair<std::string, std::filesystem::file_time_type> age_key(const std::files
 
 }  // namespace
 
+std::filesystem::path plain_path(const std::filesystem::path& path) {
+  const std::filesystem::path plain = std::filesystem::absolute(path).lexically_normal();
+  return plain.has_filename() ? plain : plain.parent_path();
+}
+
+std::string run_name(const std::filesystem::path& run_directory) {
+  return plain_path(run_directory).filename().string();
+}
+
 RunDirectory::RunDirectory(std::filesystem::path root) : paths_{std::move(root)}, lock_(lock_run(paths_)) {}
 
 std::filesystem::path RunDirectory::default_path(const std::filesystem::path& root, const std::string& name) {
@@ -83,7 +92,7 @@ std::optional<std::filesystem::path> newest_run(const std::filesystem::path& fol
   std::optional<std::filesystem::path> newest;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-    const bool is_run = entry.is_directory(error) && has_run(entry.path());
+    const bool is_run = entry.is_directory(error) && !is_temporary_name(entry.path()) && has_run(entry.path());
     if (is_run && (!newest || age_key(*newest) < age_key(entry.path()))) {
       newest = entry.path();
     }

@@ -9,6 +9,12 @@
 
 namespace troupe {
 
+/// `path`, absolute and normal, without a slash at its end.
+std::filesystem::path plain_path(const std::filesystem::path& path);
+
+/// Name of a run: that of its directory.
+std::string run_name(const std::filesystem::path& run_directory);
+
 /// Where the files of a run lie. Touches nothing.
 struct RunPaths {
   std::filesystem::path root;
@@ -49,7 +55,7 @@ class RunDirectory {
 bool has_run(const std::filesystem::path& root);
 
 /// The run in `folder` ("<root>/<name>") that was started last, by the names that default_path gives; nothing if there
-/// is none.
+/// is none. A fork that was not finished is no run.
 std::optional<std::filesystem::path> newest_run(const std::filesystem::path& folder);
 
 }  // namespace troupe

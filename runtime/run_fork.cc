@@ -1,132 +1,229 @@
 #include "runtime/run_fork.h"
 
-#include <algorithm>
-#include <array>
+#include <set>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
-#include "runtime/checkpoint_file.h"
 #include "runtime/error.h"
 #include "runtime/event_log_reader.h"
 #include "runtime/event_log_segments.h"
-#include "runtime/file.h"
-#include "runtime/run_directory.h"
-#include "runtime/run_state.h"
+#include "runtime/event_sequence.h"
+#include "runtime/file_tree.h"
 
 namespace troupe {
 namespace {
 
 namespace fs = std::filesystem;
 
-[[noreturn]] void throw_copy_error(const fs::path& from, const fs::path& to, const std::error_code& error) {
-  throw IoError("cannot copy " + from.string() + " to " + to.string() + ": " + error.message());
+/// Whether a path that is relative to a folder, or absolute, leaves the folder.
+bool leads_out(const fs::path& path) {
+  const fs::path normal = path.lexically_normal();
+  return path.is_absolute() || normal.empty() || *normal.begin() == "..";
 }
 
-void copy_whole_file(const fs::path& from, const fs::path& to) {
-  create_folders(to.parent_path());
+void require_room(const fs::path& run, const fs::path& target) {
   std::error_code error;
-  if (!fs::copy_file(from, to, error)) {
-    throw_copy_error(from, to, error);
+  if (fs::exists(target, error) && !fs::is_empty(target, error)) {
+    throw ConfigError("fork: " + target.string() + " is not empty; choose another run directory");
+  }
+  if (!leads_out(fs::weakly_canonical(target, error).lexically_relative(fs::weakly_canonical(run, error)))) {
+    throw ConfigError("fork: " + target.string() + " lies in the directory of the run that is forked, " + run.string() +
+                      "; choose a run directory outside of it");
   }
 }
 
-/// A file that nobody changes any more.
-void link_or_copy(const fs::path& from, const fs::path& to) {
-  create_folders(to.parent_path());
-  std::error_code error;
-  fs::create_hard_link(from, to, error);
-  if (error) {
-    copy_whole_file(from, to);
+void require_own_checkpoints(const fs::path& run, const v1::RunState& state) {
+  for (const auto& info : state.checkpoints()) {
+    if (leads_out(info.path())) {
+      throw ConfigError("fork: run " + run.string() + " has a checkpoint " + info.path() +
+                        ", which the new run would overwrite and remove; allowed are paths relative to the run "
+                        "directory and in it");
+    }
   }
+}
+
+LogPlace place_of(const v1::CheckpointHeader& header) {
+  return {header.incarnation(), header.seq()};
 }
 
 /// A log up to one of its events.
 struct LogPrefix {
   fs::path last_segment;
-  uint64_t bytes;  ///< Of the last segment.
-  RunState state;  ///< After the event.
+  uint64_t bytes;            ///< Of the last segment.
+  std::set<LogPlace> taken;  ///< The checkpoints of its effective history.
 };
 
-LogPrefix find_prefix(const fs::path& run, const fs::path& checkpoint) {
-  const auto header = read_checkpoint_header(checkpoint);
+LogPrefix find_prefix(const fs::path& run, const fs::path& checkpoint, LogPlace taken_at) {
   EventLogReader log(RunPaths{run}.events());
-  RunState state;
+  std::set<LogPlace> taken;
   for (Event event; log.next(event);) {
-    state.apply(event);
-    if (event.has_checkpoint_taken() && event.seq() == header.seq() && state.incarnation() == header.incarnation()) {
-      return {log.file(), log.end_offset(), std::move(state)};
+    if (event.has_run_resumed()) {
+      std::erase_if(taken, [&](LogPlace place) { return place.seq > event.run_resumed().from_seq(); });
+    } else if (event.has_checkpoint_taken()) {
+      taken.insert(log.sequence().place());
+      if (log.sequence().place() == taken_at) {
+        return {log.file(), log.end_offset(), std::move(taken)};
+      }
     }
   }
-  throw CorruptionError("fork: " + checkpoint.string() + " was taken at seq " + std::to_string(header.seq()) +
-                        " of incarnation " + std::to_string(header.incarnation()) + ", which the log of run " +
+  throw CorruptionError("fork: " + checkpoint.string() + " was taken at seq " + std::to_string(taken_at.seq) +
+                        " of incarnation " + std::to_string(taken_at.incarnation) + ", which the log of run " +
                         run.string() + " does not have");
 }
 
 void copy_log(const fs::path& run, const LogPrefix& prefix, const fs::path& target) {
   for (const auto& segment : list_log_segments(RunPaths{run}.events())) {
     const fs::path copy = RunPaths{target}.events() / segment.path.filename();
-    copy_whole_file(segment.path, copy);
     if (segment.path == prefix.last_segment) {
-      File file = File::open_to_write(copy);
-      file.truncate(prefix.bytes);
-      file.sync();
+      copy_file_durably(segment.path, copy, prefix.bytes);
       return;
     }
+    copy_file_durably(segment.path, copy);
   }
 }
 
-/// Those that the state knows, as far as they are there.
-void copy_checkpoints(const fs::path& run, const RunState& state, const fs::path& target) {
+/// Whether the file is there and holds one of these checkpoints; a damaged one holds none.
+bool holds_one_of(const fs::path& file, const std::set<LogPlace>& taken) {
+  try {
+    return taken.contains(place_of(read_checkpoint_header(file)));
+  } catch (const CorruptionError&) {
+    return false;
+  } catch (const IoError&) {
+    std::error_code error;
+    if (!fs::exists(file, error) && !error) {
+      return false;
+    }
+    throw;
+  }
+}
+
+/// The run may put a newer checkpoint in the place of one that is to be forked from.
+void copy_start(const fs::path& from, const fs::path& to, const v1::CheckpointHeader& header) {
+  if (!link_or_copy(from, to) || !holds_one_of(to, {place_of(header)})) {
+    throw IoError("cannot fork from " + from.string() + ": its run has replaced or removed it meanwhile; fork again");
+  }
+}
+
+/// Those that the state names, where their files hold one of `taken`: a name may have been given to a later one since.
+void copy_checkpoints(const fs::path& run, const v1::RunState& state, const std::set<LogPlace>& taken,
+                      const fs::path& target) {
   for (const auto& info : state.checkpoints()) {
-    const fs::path path = info.path();
-    if (path.is_relative() && fs::exists(run / path) && !fs::exists(target / path)) {
-      link_or_copy(run / path, target / path);
+    const fs::path from = run / info.path();
+    const fs::path to = target / info.path();
+    if (fs::exists(to) || !holds_one_of(from, taken)) {
+      continue;
+    }
+    std::error_code error;
+    if (link_or_copy(from, to) && !holds_one_of(to, taken) && !fs::remove(to, error)) {  // Replaced just now.
+      throw IoError("cannot remove " + to.string() + ": " + error.message());
     }
   }
 }
 
-/// Files that are neither the log's, nor checkpoints, nor the process's own.
+bool is_checkpoint(const fs::path& file) {
+  try {
+    read_checkpoint_header(file);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+/// What is in a folder now; nothing where it is gone.
+std::vector<fs::directory_entry> entries_of(const fs::path& folder) {
+  std::vector<fs::directory_entry> entries;
+  std::error_code error;
+  auto entry = fs::directory_iterator(folder, error);
+  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+    entries.push_back(*entry);
+  }
+  if (error && error != std::errc::no_such_file_or_directory) {
+    throw IoError("cannot list " + folder.string() + ": " + error.message());
+  }
+  return entries;
+}
+
+/// All files but checkpoints, and those that are being written. A file that is gone by now is left out.
+void copy_files(const fs::path& from, const fs::path& to, const std::set<fs::path>& left_out = {}) {
+  for (const auto& entry : entries_of(from)) {
+    const fs::path& path = entry.path();
+    std::error_code gone;
+    if (is_temporary_name(path) || left_out.contains(path)) {
+      continue;
+    }
+    if (fs::is_directory(entry.symlink_status(gone))) {
+      copy_files(path, to / path.filename());
+    } else if (entry.is_regular_file(gone) && !(path.extension() == ".ckpt" && is_checkpoint(path))) {
+      copy_file_durably(path, to / path.filename());
+    }
+  }
+}
+
+/// What is neither the log, nor checkpoints, nor the process's own, nor runs of their own.
 void copy_other_files(const fs::path& run, const fs::path& target) {
   const RunPaths paths{run};
-  const std::vector<fs::path> left_out{paths.events(), paths.checkpoints(), paths.config(), paths.lock(),
-                                       paths.monitor_socket()};
-  const std::array<std::string, 4> evaluations{"validate", "test", "predict", "sanity_check"};  // Runs of their own.
-  for (auto entry = fs::recursive_directory_iterator(run); entry != fs::recursive_directory_iterator(); ++entry) {
-    const fs::path& path = entry->path();
-    const bool is_evaluation =
-        entry.depth() == 0 && entry->is_directory() &&
-        std::find(evaluations.begin(), evaluations.end(), path.filename().string()) != evaluations.end();
-    if (is_evaluation || std::find(left_out.begin(), left_out.end(), path) != left_out.end()) {
-      entry.disable_recursion_pending();
-    } else if (entry->is_regular_file()) {
-      copy_whole_file(path, target / fs::relative(path, run));
+  copy_files(run, target,
+             {paths.events(), paths.checkpoints(), paths.config(), paths.lock(), paths.monitor_socket(),
+              run / "validate", run / "test", run / "predict", run / "sanity_check"});
+}
+
+/// Whether no process holds the lock of a run directory.
+bool is_abandoned(const fs::path& run) {
+  try {
+    return File::open_or_create(RunPaths{run}.lock()).try_lock();
+  } catch (const IoError&) {
+    return false;
+  }
+}
+
+/// What forks to the same directory left whose processes died.
+void remove_stale_forks(const fs::path& target) {
+  for (const auto& entry : entries_of(target.parent_path())) {
+    const bool of_target = is_temporary_name(entry.path()) && entry.path().stem() == target.filename();
+    std::error_code gone;
+    if (of_target && entry.is_directory(gone) && is_abandoned(entry.path())) {
+      remove_tree(entry.path());
     }
   }
 }
 
 }  // namespace
 
-fs::path fork_run(const fs::path& run, const fs::path& checkpoint, const fs::path& target) {
-  std::error_code ignored;
-  if (fs::exists(target) && !fs::is_empty(target, ignored)) {
-    throw ConfigError("fork: " + target.string() + " is not empty; choose another run directory");
-  }
-  const LogPrefix prefix = find_prefix(run, checkpoint);
-  const fs::path relative = fs::proximate(checkpoint, run);
-  const fs::path temporary = temporary_name(target);
+RunFork::RunFork(const fs::path& run, const fs::path& checkpoint, const CheckpointData& data, const fs::path& target)
+    : target_(plain_path(target)), temporary_(temporary_name(target_)) {
+  const fs::path source = plain_path(run);
+  require_room(source, target_);
+  require_own_checkpoints(source, data.run_state);
+  const LogPrefix prefix = find_prefix(source, checkpoint, place_of(data.header));
+  checkpoint_ = plain_path(checkpoint).lexically_relative(source);
+  remove_stale_forks(target_);
   try {
-    link_or_copy(checkpoint, temporary / relative);
-    copy_log(run, prefix, temporary);
-    copy_checkpoints(run, prefix.state, temporary);
-    copy_other_files(run, temporary);
-    create_folders(fs::absolute(target).parent_path());
-    rename_durably(temporary, target);
+    locked_.emplace(temporary_);
+    copy_start(checkpoint, temporary_ / checkpoint_, data.header);
+    copy_log(source, prefix, temporary_);
+    copy_checkpoints(source, data.run_state, prefix.taken, temporary_);
+    copy_other_files(source, temporary_);
+  } catch (const ConfigError&) {  // Another fork to this directory is under way, and has the lock.
+    throw;
   } catch (...) {
-    fs::remove_all(temporary, ignored);
+    remove_tree(temporary_);
     throw;
   }
-  return target / relative;
+}
+
+RunFork::~RunFork() {
+  if (locked_) {
+    remove_tree(temporary_);
+  }
+}
+
+fs::path RunFork::commit() {
+  sync_tree(temporary_);
+  rename_durably(temporary_, target_);
+  locked_.reset();
+  return target_ / checkpoint_;
 }
 
 }  // namespace troupe

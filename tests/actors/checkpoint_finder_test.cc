@@ -2,9 +2,13 @@
 
 #include <doctest/doctest.h>
 
+#include <string_view>
+#include <utility>
+
 #include "runtime/error.h"
 #include "runtime/event_log_reader.h"
 #include "runtime/event_log_segments.h"
+#include "runtime/fault_point.h"
 #include "runtime/run_directory.h"
 #include "tests/support/captured_stderr.h"
 #include "tests/support/checkpoint_parts.h"
@@ -49,8 +53,10 @@ struct StoredCheckpoints {
     write(newer, 5);
   }
 
-  static void write(const fs::path& file, uint64_t seq) {
+  static void write(const fs::path& file, uint64_t seq, uint32_t incarnation = 1, const std::string& run_id = "r1") {
     SmallCheckpoint small;
+    small.parts.header.set_run_id(run_id);
+    small.parts.header.set_incarnation(incarnation);
     small.parts.header.set_seq(seq);
     write_checkpoint(file, small.parts);
   }
@@ -70,6 +76,23 @@ struct StoredCheckpoints {
     return find_checkpoint(what.string(), TrainerOptions(), CheckpointUse::kResume);
   }
 };
+
+/// The log is another run's up to a.ckpt; this one has taken c.ckpt in it, at seq 5 of incarnation 2.
+struct StoredFork : StoredCheckpoints {
+  fs::path own = run.checkpoints() / "c.ckpt";
+
+  StoredFork() {
+    fs::remove_all(run.events());
+    fs::remove(newer);
+    auto resumed = run_resumed_event(2, 3, 0);
+    resumed.mutable_run_resumed()->set_forked_from("r1");
+    write_log(run.events(), {run_started_event(), batch_event(2, 1), taken_event(3, "checkpoints/a.ckpt"), resumed,
+                             taken_event(5, "checkpoints/c.ckpt"), batch_event(6, 2)});
+  }
+};
+
+/// What the run does meanwhile, once.
+StoredCheckpoints* goes_on = nullptr;
 
 }  // namespace
 
@@ -144,4 +167,63 @@ TEST_CASE_FIXTURE(StoredCheckpoints, "a damaged newest checkpoint is reported, a
   overwrite_file(newer, "x");
   overwrite_file(older, "x");
   CHECK_THROWS_WITH_AS(find(run.root), doctest::Contains("has no sound checkpoint"), CorruptionError);
+}
+
+TEST_CASE_FIXTURE(StoredCheckpoints,
+                  "a newest checkpoint that cannot be read is reported, and the one before it taken") {
+  fs::remove(newer);
+  fs::create_directory(newer);  // Opened, and not read: even by the superuser.
+  const auto found = find(run.root);
+  CHECK(found.file == older);
+  CHECK(found.passed_over == std::vector<fs::path>{newer});
+  CHECK(captured.text().find("b.ckpt cannot be read (cannot read") != std::string::npos);
+  fs::remove(older);
+  CHECK_THROWS_WITH_AS(find(run.root), doctest::Contains("b.ckpt"), IoError);
+}
+
+TEST_CASE_FIXTURE(StoredCheckpoints,
+                  "a checkpoint that was superseded is refused as such, however far that process came") {
+  {
+    EventLogWriter log(run.events());
+    log.append(run_resumed_event(2, 3, 3));
+    log.sync();
+  }
+  CHECK_THROWS_WITH_AS(find(newer), doctest::Contains("a later resume superseded"), ConfigError);
+  CHECK(find(run.root).file == older);
+}
+
+TEST_CASE_FIXTURE(StoredCheckpoints, "a run that goes on while its log is read has lost nothing") {
+  goes_on = this;
+  fault_hook = [](const char* point) {
+    if (goes_on != nullptr && std::string_view(point) == "resume.log_read") {
+      StoredCheckpoints& stored = *std::exchange(goes_on, nullptr);
+      EventLogWriter log(stored.run.events());
+      log.append(taken_event(7, "checkpoints/c.ckpt"));
+      log.sync();
+      write(stored.run.checkpoints() / "c.ckpt", 7);
+      fs::remove(stored.older);
+      fs::remove(stored.newer);
+    }
+  };
+  const auto found = find(run.root);
+  fault_hook = nullptr;
+  CHECK(found.file == run.checkpoints() / "c.ckpt");
+}
+
+TEST_CASE_FIXTURE(StoredFork, "a fork goes on from its own checkpoints as itself") {
+  write(own, 5, 2, run_name(run.root));
+  const auto found = find(run.root);
+  CHECK(found.file == own);
+  CHECK(found.run_id == run_name(run.root));
+  CHECK(found.forked_from.empty());
+}
+
+TEST_CASE_FIXTURE(StoredFork,
+                  "a checkpoint of the run that a fork has left, at the place of one of its own, is not taken for it") {
+  write(own, 5, 2, "r1");
+  const auto found = find(run.root);
+  CHECK(found.file == older);
+  CHECK(found.run_id == run_name(run.root));
+  CHECK(found.forked_from == "r1");
+  CHECK_THROWS_WITH_AS(find(own), doctest::Contains("was taken by another run, r1"), ConfigError);
 }

@@ -54,6 +54,7 @@ class FaultyRun {
       CHECK(std::string(error.what()).find(disk_folder().string()) != std::string::npos);
     }
     const bool struck = disk_->struck();
+    CHECK((struck || !run_.passed_over()));
     faults_ += struck ? 1 : 0;
     const bool died = struck && fault.kind == DiskFault::Kind::kDeath;
     disk_->plan({});

@@ -12,6 +12,7 @@
 #include "runtime/event_log_reader.h"
 #include "runtime/event_log_verify.h"
 #include "runtime/run_directory.h"
+#include "tests/integration/faulty_fork.h"
 #include "tests/integration/faulty_run.h"
 #include "tests/support/captured_stderr.h"
 #include "tests/support/files.h"
@@ -24,6 +25,7 @@ namespace {
 
 constexpr uint64_t kSeed = 1;
 constexpr uint64_t kRunsCallByCall = 4;
+constexpr uint64_t kForksCallByCall = 4;
 constexpr uint64_t kFaultsMin = 8000;
 constexpr uint64_t kFlippedRuns = 40;
 constexpr uint64_t kFlipsPerRun = 50;
@@ -141,6 +143,25 @@ TEST_CASE("what is durable survives errors, full disks, deaths and power failure
   for (uint64_t seed = kSeed; faults < kFaultsMin; ++seed) {
     CAPTURE(seed);
     faults += run_with_faults(seed);
+  }
+  MESSAGE(faults << " faults");
+}
+
+TEST_CASE("a fork is there whole or not at all, whatever goes wrong at any call, and durable once it has its name") {
+  uint64_t faults = 0;
+  for (uint64_t seed = kSeed; seed < kSeed + kForksCallByCall; ++seed) {
+    CAPTURE(seed);
+    for (const auto kind :
+         {DiskFault::Kind::kError, DiskFault::Kind::kShortWrite, DiskFault::Kind::kFull, DiskFault::Kind::kDeath}) {
+      bool struck = true;
+      for (uint64_t call = 1; struck; ++call) {
+        CAPTURE(call);
+        FaultyFork fork(seed);
+        struck = fork.suffer({kind, call});
+        fork.end();
+        faults += 2;
+      }
+    }
   }
   MESSAGE(faults << " faults");
 }

@@ -26,6 +26,7 @@ std::string to_text(LogPlace place) {
 }  // namespace
 
 void StoredRun::run_process(const fs::path& run_dir) {
+  passed_over_ = false;
   const RunDirectory directory(run_dir);
   folders_ = true;
   remove_stale_temporaries(directory.checkpoints());
@@ -59,6 +60,10 @@ EventLogWriter StoredRun::open_log(const fs::path& run_dir) {
     found = find_checkpoint(run_dir.string(), TrainerOptions(), CheckpointUse::kResume);
   }
   const LogPlace from{found.data.header.incarnation(), found.data.header.seq()};
+  passed_over_ = !found.passed_over.empty();
+  if (passed_over_) {
+    go_back_to(from);
+  }
   if (from < newest_promised()) {
     throw std::logic_error("the run is taken up from " + to_text(from) + " though a later checkpoint was saved, " +
                            to_text(newest_promised()));
@@ -80,11 +85,18 @@ EventLogWriter StoredRun::open_log(const fs::path& run_dir) {
 LogPlace StoredRun::newest_promised() const {
   LogPlace newest;
   for (const auto& [name, promise] : checkpoints_) {
-    if (promise.must_be) {
+    if (promise.must_be && !promise.superseded) {
       newest = std::max(newest, *promise.may_be.begin());
     }
   }
   return newest;
+}
+
+/// A later checkpoint that was saved may not be there to go on from any more.
+void StoredRun::go_back_to(LogPlace from) {
+  for (auto& [name, promise] : checkpoints_) {
+    promise.superseded = promise.superseded || (promise.must_be && *promise.may_be.begin() > from);
+  }
 }
 
 /// What the process before this one had not handed to the system is not there.
@@ -128,7 +140,7 @@ void StoredRun::save(EventLogWriter& log, const fs::path& run_dir, const std::st
   Event outcome;
   try {
     write_checkpoint_at(place, run_dir / path, [&] { sync(log); });
-    promise = {{place}, true};
+    promise = {{place}, true, false};
     outcome.mutable_checkpoint_saved()->set_path(path);
     outcome.mutable_checkpoint_saved()->set_taken_seq(place.seq);
   } catch (const IoError& error) {
@@ -146,7 +158,7 @@ void StoredRun::save(EventLogWriter& log, const fs::path& run_dir, const std::st
 void StoredRun::remove_oldest(EventLogWriter& log, const fs::path& run_dir) {
   std::map<LogPlace, std::string> by_age;
   for (const auto& [name, promise] : checkpoints_) {
-    if (promise.must_be && name != "last.ckpt") {
+    if (promise.must_be && !promise.superseded && name != "last.ckpt") {
       by_age[*promise.may_be.begin()] = name;
     }
   }

@@ -25,16 +25,21 @@ class StoredRun {
   /// The first promise that what lies in `run_dir` breaks; empty if it keeps them all.
   std::string broken_promise(const std::filesystem::path& run_dir) const;
 
+  /// Whether the last process passed over a checkpoint that it could not read.
+  bool passed_over() const { return passed_over_; }
+
  private:
   /// The file of one name: what it may hold, and whether it must be there.
   struct CheckpointPromise {
     std::set<LogPlace> may_be;
     bool must_be = false;
+    bool superseded = false;  ///< By a process that could not read it.
   };
 
   EventLogWriter open_log(const std::filesystem::path& run_dir);
   void take_over_events(const std::filesystem::path& events_dir);
   LogPlace newest_promised() const;
+  void go_back_to(LogPlace from);
   void append(EventLogWriter& log, Event event);
   void sync(EventLogWriter& log);
   void save(EventLogWriter& log, const std::filesystem::path& run_dir, const std::string& name);
@@ -46,6 +51,7 @@ class StoredRun {
   std::mt19937_64 random_;
   bool folders_ = false;
   bool config_ = false;
+  bool passed_over_ = false;
   std::vector<std::string> events_;  // In the order of the log, as bytes.
   size_t durable_events_ = 0;
   std::map<std::string, CheckpointPromise> checkpoints_;  // By name.

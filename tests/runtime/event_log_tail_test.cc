@@ -122,10 +122,18 @@ TEST_CASE_FIXTURE(RunWithLog, "a writer cuts off nothing behind another event th
 }
 
 TEST_CASE_FIXTURE(RunWithLog, "a log that ends before one of the run's checkpoints has lost events") {
-  CHECK_NOTHROW(require_no_checkpoint_after(run.root, kLast));  // There is no folder of checkpoints yet.
+  CHECK_NOTHROW(require_no_checkpoint_after(run.root, list_checkpoints(run.root),
+                                            kLast));  // There is no folder of checkpoints yet.
   take_checkpoint(kLast);
-  CHECK_NOTHROW(require_no_checkpoint_after(run.root, kLast));
+  CHECK_NOTHROW(require_no_checkpoint_after(run.root, list_checkpoints(run.root), kLast));
   take_checkpoint({2, 8});
-  CHECK_THROWS_WITH_AS(require_no_checkpoint_after(run.root, kLast), doctest::Contains("has lost events"),
-                       CorruptionError);
+  CHECK_THROWS_WITH_AS(require_no_checkpoint_after(run.root, list_checkpoints(run.root), kLast),
+                       doctest::Contains("has lost events"), CorruptionError);
+}
+
+TEST_CASE_FIXTURE(RunWithLog,
+                  "a run that is named with a slash at its end has the checkpoints of a fork in it all the same") {
+  take_checkpoint({2, 8}, run_name(run.root));
+  const auto named = run.root / "";
+  CHECK_THROWS_AS(require_no_checkpoint_after(named, list_checkpoints(named), kLast), CorruptionError);
 }

@@ -58,6 +58,12 @@ class GrowingLog {
     steps_ = steps_at_checkpoint_;
     add(run_resumed_event(++incarnation_, seq, superseded));
   }
+  /// The log was copied up to here, and another run goes on.
+  void fork() {
+    Event event = run_resumed_event(++incarnation_, seq_, 0);
+    event.mutable_run_resumed()->set_forked_from("r1");
+    add(event);
+  }
   KnownInputs known_after(uint64_t seq) const {
     write_log(folder_.path() / "events", events_);
     auto known = read_known_inputs(folder_.path() / "events", seq);
@@ -186,6 +192,26 @@ TEST_CASE("a checkpoint of a resumed run has the inputs that follow it in either
   const auto known = log.known_after(second);
   CHECK(text_of(known) == "1:2");
   CHECK(known.landmarks == 2);
+}
+
+TEST_CASE("a fork knows its own inputs, and not those of the run that it left") {
+  GrowingLog log;
+  const uint64_t first = log.checkpoint();
+  log.step();
+  log.input(learning_rate(1));
+  log.step();
+  log.input(learning_rate(2));
+  log.step();
+  log.resume(first);
+  const uint64_t second = log.checkpoint();
+  CHECK(text_of(log.known_after(second)) == "1:1 2:2");
+  log.fork();
+  CHECK(text_of(log.known_after(second)).empty());
+  CHECK(log.known_after(second).landmarks == 0);
+  log.step();
+  log.input(learning_rate(3));
+  CHECK(text_of(log.known_after(second)) == "1:3");
+  CHECK(log.known_after(second).landmarks == 1);
 }
 
 TEST_CASE("repeated commands are due at their place, once") {

@@ -55,15 +55,22 @@ TEST_CASE("a default path tells when the run started and is new") {
   CHECK_FALSE(std::filesystem::exists(path));
 }
 
-TEST_CASE("the newest run is the one that started last and has a log") {
+TEST_CASE("the newest run is the one that started last and has a log, not a fork that was not finished") {
   const TemporaryFolder folder;
   CHECK_FALSE(newest_run(folder.path() / "missing").has_value());
   CHECK_FALSE(newest_run(folder.path()).has_value());
-  for (const char* id : {"20250101-000000-aaaa", "20250102-000000-0000"}) {
+  for (const char* id : {"20250101-000000-aaaa", "20250102-000000-0000", "20250104-000000-0000.tmp-7"}) {
     write_log(folder.path() / id / "events", {run_started_event()});
   }
   std::filesystem::create_directories(folder.path() / "20250103-000000-0000" / "events");
   CHECK(has_run(folder.path() / "20250101-000000-aaaa"));
   CHECK_FALSE(has_run(folder.path() / "20250103-000000-0000"));
   CHECK(newest_run(folder.path()) == folder.path() / "20250102-000000-0000");
+}
+
+TEST_CASE("a run has the name of its directory, however that is written") {
+  CHECK(run_name("/runs/a") == "a");
+  CHECK(run_name("/runs/a/") == "a");
+  CHECK(run_name("/runs/b/../a/.") == "a");
+  CHECK(plain_path("/runs/a//") == "/runs/a");
 }

@@ -122,6 +122,11 @@ void DiskModel::rename(const fs::path& from, const fs::path& to) {
   entries.erase(from.filename().string());
 }
 
+void DiskModel::link(const fs::path& from, const fs::path& to) {
+  const NodePtr file = find(from);
+  change_folder_of(to)[to.filename().string()] = file;
+}
+
 void DiskModel::write(Node& file, uint64_t offset, std::string_view bytes) {
   std::string content = file.contents.back();
   content.resize(std::max<size_t>(content.size(), offset + bytes.size()));

@@ -36,6 +36,8 @@ class DiskModel {
   void remove(const std::filesystem::path& path);
   /// Within one folder.
   void rename(const std::filesystem::path& from, const std::filesystem::path& to);
+  /// A second name for the file `from`.
+  void link(const std::filesystem::path& from, const std::filesystem::path& to);
   static void write(Node& file, uint64_t offset, std::string_view bytes);
   static void truncate(Node& file, uint64_t size);
   static void sync(Node& node);

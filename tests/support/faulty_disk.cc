@@ -67,15 +67,11 @@ std::optional<std::filesystem::path> FaultyDisk::inside(std::string_view path) c
 
 int FaultyDisk::error_for(Operation operation) {
   static const std::map<Operation, std::vector<int>> all{
-      {Operation::kOpen, {EIO, EMFILE, EACCES}},
-      {Operation::kCreate, {EIO, ENOSPC, EACCES, EDQUOT}},
-      {Operation::kRead, {EIO, EINTR}},
-      {Operation::kWrite, {EIO, ENOSPC, EINTR, EDQUOT}},
-      {Operation::kTruncate, {EIO, ENOSPC}},
-      {Operation::kSync, {EIO, ENOSPC}},
-      {Operation::kRename, {EIO, ENOSPC}},
-      {Operation::kRemove, {EIO, EACCES}},
-      {Operation::kMakeFolder, {EIO, ENOSPC, EACCES}},
+      {Operation::kOpen, {EIO, EMFILE, EACCES}}, {Operation::kCreate, {EIO, ENOSPC, EACCES, EDQUOT}},
+      {Operation::kRead, {EIO, EINTR}},          {Operation::kWrite, {EIO, ENOSPC, EINTR, EDQUOT}},
+      {Operation::kTruncate, {EIO, ENOSPC}},     {Operation::kSync, {EIO, ENOSPC}},
+      {Operation::kRename, {EIO, ENOSPC}},       {Operation::kLink, {EIO, EMLINK, EPERM, EXDEV}},
+      {Operation::kRemove, {EIO, EACCES}},       {Operation::kMakeFolder, {EIO, ENOSPC, EACCES}},
   };
   const auto& errors = all.at(operation);
   return errors[below(errors.size())];
@@ -174,6 +170,14 @@ int FaultyDisk::rename(const char* from, const char* to) {
   const int done = fails(Operation::kRename) ? -1 : system_rename(from, to);
   if (done == 0) {
     model_.rename(inside(from).value(), inside(to).value());
+  }
+  return done;
+}
+
+int FaultyDisk::link(const char* from, const char* to) {
+  const int done = fails(Operation::kLink) ? -1 : system_link(from, to);
+  if (done == 0) {
+    model_.link(inside(from).value(), inside(to).value());
   }
   return done;
 }

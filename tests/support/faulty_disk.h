@@ -29,8 +29,8 @@ struct DiskFault {
 };
 
 /// The disk below one folder, with faults. While it lives, the calls by which this process changes, reads and syncs
-/// what lies there (open, pread, pwritev, ftruncate, fsync, rename, unlink, remove, mkdir, close) come here, in an
-/// executable that links faulty_disk_calls.cc: its own definitions win over those of the C library. They are carried
+/// what lies there (open, pread, pwritev, ftruncate, fsync, rename, link, unlink, remove, mkdir, close) come here, in
+/// an executable that links faulty_disk_calls.cc: its own definitions win over those of the C library. They are carried
 /// out on the real files, which are what a process sees; fsync only tells the model of the disk, which knows what a
 /// power failure leaves. Nothing outside of the folder is touched. One at a time, for one thread.
 class FaultyDisk {
@@ -58,6 +58,7 @@ class FaultyDisk {
   int truncate(int descriptor, off_t size);
   int sync(int descriptor);
   int rename(const char* from, const char* to);
+  int link(const char* from, const char* to);
   int remove(const char* path);
   int make_folder(const char* path, mode_t mode);
   int close(int descriptor);
@@ -67,7 +68,7 @@ class FaultyDisk {
   static FaultyDisk* of(int descriptor);
 
  private:
-  enum class Operation { kOpen, kCreate, kRead, kWrite, kTruncate, kSync, kRename, kRemove, kMakeFolder };
+  enum class Operation { kOpen, kCreate, kRead, kWrite, kTruncate, kSync, kRename, kLink, kRemove, kMakeFolder };
 
   bool fails(Operation operation);
   int error_for(Operation operation);

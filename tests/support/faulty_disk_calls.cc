@@ -53,6 +53,11 @@ int rename(const char* from, const char* to) noexcept {
   return disk != nullptr ? disk->rename(from, to) : system_rename(from, to);
 }
 
+int link(const char* from, const char* to) noexcept {
+  FaultyDisk* disk = FaultyDisk::of(to);
+  return disk != nullptr ? disk->link(from, to) : system_link(from, to);
+}
+
 int unlink(const char* path) noexcept {
   FaultyDisk* disk = FaultyDisk::of(path);
   return disk != nullptr ? disk->remove(path) : system_remove(path, /*is_folder=*/false);

@@ -34,6 +34,10 @@ inline int system_rename(const char* from, const char* to) {
   return static_cast<int>(::syscall(SYS_renameat, AT_FDCWD, from, AT_FDCWD, to));
 }
 
+inline int system_link(const char* from, const char* to) {
+  return static_cast<int>(::syscall(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0));
+}
+
 inline int system_remove(const char* path, bool is_folder) {
   return static_cast<int>(::syscall(SYS_unlinkat, AT_FDCWD, path, is_folder ? AT_REMOVEDIR : 0));
 }

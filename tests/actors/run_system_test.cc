@@ -100,7 +100,12 @@ class ActorRun {
     config_.log = std::make_shared<EventLogWriter>(folder_.path() / "events");
     config_.checkpoints.run_directory = folder_.path();
     config_.checkpoints.run_id = "r1";
-    config_.checkpoints.add_snapshot = add_stand_in;
+    config_.checkpoints.add_snapshot = [this](Snapshot& snapshot, CheckpointParts& parts) {
+      while (stalls_until_awaited && system_->checkpoint_waits() == 0) {
+        std::this_thread::yield();
+      }
+      add_stand_in(snapshot, parts);
+    };
     config_.bytes_of = [](const StepOutputs& outputs) { return outputs.bytes; };
     config_.inbox = inbox_;
     system_ = std::make_unique<RunSystem>(std::move(config_));
@@ -119,9 +124,12 @@ class ActorRun {
   void checkpoint(const std::string& path) {
     Event taken;
     taken.mutable_checkpoint_taken()->set_path(path);
-    system_->await_checkpoint_slot();
+    system_->await_checkpoint_slot(path);
     system_->take_checkpoint(fresh(std::move(taken)), std::make_shared<Snapshot>(Snapshot{{1.0F, 2.0F}}), false);
   }
+  std::atomic<bool> stalls_until_awaited =
+      false;  ///< The first checkpoint is not written before the loop waits for it.
+
   RunState finish() { return system_->finish(v1::RUN_STATUS_FINISHED, "done"); }
 
   RunSystem& system() { return *system_; }
@@ -301,6 +309,35 @@ TEST_CASE("a checkpoint has the snapshot, and each callback's state of exactly i
   CHECK(data.tensors[0].size() == 2 * sizeof(float));
   CHECK(data.training_state->seed() == 7);
   CHECK(state.global_step() == 500);
+}
+
+TEST_CASE("waiting for two checkpoints that are still being written is an event and a count") {
+  ActorRun run;
+  run.start();
+  run.stalls_until_awaited = true;
+  for (const char* path : {"checkpoints/1.ckpt", "checkpoints/2.ckpt", "checkpoints/3.ckpt"}) {
+    run.batch();
+    run.checkpoint(path);
+  }
+  run.finish();
+  std::vector<Event> events;
+  EventHistory history(run.path() / "events");
+  for (Event event; history.next(event);) {
+    events.push_back(event);
+  }
+  const auto waited = [](const Event& event) { return event.has_checkpoint_waited(); };
+  REQUIRE(std::count_if(events.begin(), events.end(), waited) == 1);
+  const auto place = std::find_if(events.begin(), events.end(), waited);
+  CHECK(place->checkpoint_waited().path() == "checkpoints/3.ckpt");
+  CHECK(place->checkpoint_waited().waited_us() > 0);
+  const auto taken = std::find_if(place, events.end(), [](const Event& event) { return event.has_checkpoint_taken(); });
+  REQUIRE(taken != events.end());
+  CHECK(taken->checkpoint_taken().path() == "checkpoints/3.ckpt");
+  CHECK(events.back().run_ended().checkpoint_waits() == 1);
+  CHECK(event_info(Event::kCheckpointWaited).environmental);
+  for (const char* path : {"checkpoints/1.ckpt", "checkpoints/2.ckpt", "checkpoints/3.ckpt"}) {
+    CHECK(verify_checkpoint(run.path() / path).sound());
+  }
 }
 
 TEST_CASE("commands sent from several threads arrive, each sender's in order") {

@@ -3,6 +3,7 @@
 #include "runtime/error.h"
 #include "runtime/run_directory.h"
 #include "runtime/run_fork.h"
+#include "runtime/utf8.h"
 
 namespace troupe {
 namespace {
@@ -24,7 +25,7 @@ fs::path next_numbered(const fs::path& folder) {
 
 std::string run_name(const fs::path& run_directory) {
   const fs::path path = fs::absolute(run_directory).lexically_normal();
-  return (path.has_filename() ? path : path.parent_path()).filename().string();
+  return to_utf8((path.has_filename() ? path : path.parent_path()).filename().string());
 }
 
 FoundCheckpoint find_start(const std::string& from, CheckpointUse use, const TrainerOptions& options,

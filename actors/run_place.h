@@ -11,7 +11,7 @@ namespace troupe {
 
 // Where a call of the Trainer starts from, and where it writes.
 
-/// Name of a run: that of its directory.
+/// Name of a run: that of its directory, as UTF-8.
 std::string run_name(const std::filesystem::path& run_directory);
 
 /// The checkpoint that `from` names. `last_fit`: the run that the Trainer trained last, where "last" and "best" of an

@@ -2,6 +2,7 @@
 
 #include "runtime/error.h"
 #include "runtime/tensor_names.h"
+#include "runtime/utf8.h"
 #include "runtime/version.h"
 #include "runtime/weights_file.h"
 
@@ -17,7 +18,7 @@ Imported import_checkpoint(const std::filesystem::path& file, const std::filesys
   Imported imported{std::string(weights.format()), weights.tensors().size(), 0};
   CheckpointParts parts;
   parts.header.set_weights_only(true);
-  parts.header.set_imported_from(file.filename().string());
+  parts.header.set_imported_from(to_utf8(file.filename().string()));
   parts.header.mutable_environment()->set_troupe_version(kVersion);
   for (const auto& tensor : weights.tensors()) {
     parts.tensors.push_back(tensor);

@@ -10,6 +10,8 @@
 #include "runtime/optimizer_state.h"
 #include "runtime/seed.h"
 #include "runtime/tensor_copies.h"
+#include "runtime/tensor_names.h"
+#include "runtime/utf8.h"
 
 namespace troupe {
 namespace {
@@ -21,6 +23,9 @@ void check_config(const OptimizerConfig& config, bool automatic) {
     throw ConfigError("configure_optimizers: gave a config without an optimizer");
   }
   require_known_optimizer(*config.optimizer);
+  if (!is_utf8(config.name)) {
+    throw ConfigError("configure_optimizers: the name '" + printable(config.name) + "' is not UTF-8");
+  }
   if (config.frequency < 1) {
     throw ConfigError("configure_optimizers: frequency must be at least 1, got " + std::to_string(config.frequency));
   }

@@ -163,6 +163,21 @@ TEST_CASE("what a module throws reaches the caller, and the log says so") {
   CHECK(verify_event_log(folder.path() / "run" / "events").ended);
 }
 
+TEST_CASE("an exception whose text is not UTF-8 reaches the caller as it is, and leaves a log that verifies") {
+  const TemporaryFolder folder;
+  Trainer trainer(tiny_options(folder.path() / "run"));
+  TinyModule module;
+  TinyData data;
+  module.in_training_step = [](int64_t) { throw std::runtime_error("not UTF-8: \xff"); };
+  CHECK_THROWS_WITH_AS(trainer.fit(module, data), "not UTF-8: \xff", std::runtime_error);
+  const auto report = verify_event_log(folder.path() / "run" / "events");
+  CHECK(report.sound());
+  CHECK(report.ended);
+  const auto raised = events_of<ExceptionRaised>(folder.path() / "run");
+  REQUIRE(raised.size() == 1);
+  CHECK(raised[0].exception_raised().message() == "not UTF-8: \xef\xbf\xbd");
+}
+
 TEST_CASE("commands are applied where they were given and recorded, and refused with the reason") {
   const TemporaryFolder folder;
   const fs::path run_dir = folder.path() / "run";

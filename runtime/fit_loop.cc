@@ -57,6 +57,9 @@ RunOutcome FitLoop::run(EventSink& sink, RunOpening opening, uint64_t elapsed_us
       });
   ModuleContext context(module_);
   context.set_emit([this](v1::UserEvent event) { emitter_->publish(std::move(event)); });
+  if (training_.automatic()) {
+    context.set_optimizer(training_.optimizer());
+  }
   context_ = &context;
   if (options_.barebones) {
     context_->disable_logging();

@@ -80,6 +80,9 @@ RunOutcome FitLoop::run(EventSink& sink, RunOpening opening, uint64_t elapsed_us
 }
 
 void FitLoop::fit(const std::string& resumed_from) {
+  if (options_.enable_checkpointing) {
+    training_.prepare_shadows();
+  }
   if (!resumed_from.empty()) {
     CheckpointLoaded loaded;
     loaded.set_path(resumed_from);

@@ -175,6 +175,22 @@ double option_of(OptimizerParamGroup& group, const std::vector<std::string>& wan
   return result;
 }
 
+/// Names of the tensors in a parameter's state after a step with this group's options.
+std::vector<std::string> state_tensors(const std::string& type, OptimizerParamGroup& group) {
+  static const std::map<std::string, std::string> kOptional = {
+      {"max_exp_avg_sq", "amsgrad"}, {"momentum_buffer", "momentum"}, {"grad_avg", "centered"}};
+  std::vector<std::string> names;
+  visit_state(*make_state(type), [&](const std::string& name, auto& value) {
+    if constexpr (std::is_same_v<std::decay_t<decltype(value)>, at::Tensor>) {
+      const auto option = kOptional.find(name);
+      if (option == kOptional.end() || option_of(group, {option->second}) != 0) {
+        names.push_back(name);
+      }
+    }
+  });
+  return names;
+}
+
 }  // namespace
 
 std::string optimizer_type(const Optimizer& optimizer) {
@@ -261,6 +277,23 @@ v1::OptimizerState capture_optimizer(Optimizer& optimizer, const torch::nn::Modu
     }
   }
   return result;
+}
+
+void reserve_optimizer(Optimizer& optimizer, const torch::nn::Module& module, int index, TensorCopies& copies) {
+  const auto names = names_of(module);
+  for (auto& group : optimizer.param_groups()) {
+    const auto tensors = state_tensors(optimizer_type(optimizer), group);
+    const auto parameters = group_names(group, names);
+    for (size_t i = 0; i < parameters.size(); ++i) {
+      const auto& parameter = group.params()[i];
+      if (!parameter.requires_grad()) {
+        continue;
+      }
+      for (const auto& tensor : tensors) {
+        copies.add(tensor_prefix(index, parameters[i]) + tensor, parameter);
+      }
+    }
+  }
 }
 
 void require_matching_optimizer(Optimizer& optimizer, const torch::nn::Module& module,

@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 
 #include "runtime/error.h"
@@ -141,8 +142,20 @@ std::vector<std::string> Training::modules_not_training() const {
   return modes_before_evaluation_ ? *modes_before_evaluation_ : modules_in_eval_mode(module_);
 }
 
+void Training::prepare_shadows() {
+  std::array<std::shared_ptr<Snapshot>, SnapshotPool::kShadows> lent;
+  for (auto& shadow : lent) {
+    shadow = shadows_.lend();
+    TensorCopies copies(*shadow);
+    capture_module(module_, copies);
+    for (size_t index = 0; index < optimizers_.size(); ++index) {
+      reserve_optimizer(optimizer(index), module_, static_cast<int>(index), copies);
+    }
+  }
+}
+
 std::shared_ptr<Snapshot> Training::capture(bool weights_only) {
-  auto snapshot = free_shadow();
+  auto snapshot = shadows_.lend();
   auto& state = snapshot->state;
   state.Clear();
   TensorCopies copies(*snapshot);
@@ -179,18 +192,6 @@ std::shared_ptr<Snapshot> Training::capture(bool weights_only) {
     *state.mutable_data_state() = data_state_().proto();
   }
   return snapshot;
-}
-
-std::shared_ptr<Snapshot> Training::free_shadow() {
-  for (auto& shadow : shadows_) {
-    if (!shadow) {
-      shadow = std::make_shared<Snapshot>();
-    }
-    if (shadow.use_count() == 1) {
-      return shadow;
-    }
-  }
-  return std::make_shared<Snapshot>();
 }
 
 void Training::restore(const Snapshot& snapshot) {

@@ -86,9 +86,10 @@ class Module : public torch::nn::Module {
   virtual void teardown(Stage /*stage*/) {}
   /// The run fails with this message; the exception goes on to the caller afterwards.
   virtual void on_exception(const std::string& /*message*/) {}
-  /// Adds to a checkpoint what the module has besides parameters and buffers; in a fit, at CheckpointTaken, not for
-  /// weights alone. The other takes it back, before the tensors are loaded: in a fit that is resumed, and in an
-  /// evaluation of a checkpoint; empty where the checkpoint has nothing of it.
+  /// Adds to a checkpoint what the module has besides parameters and buffers, before these are copied; in a fit, at
+  /// CheckpointTaken, for weights alone too. The other takes it back, before the tensors are loaded: in a fit that is
+  /// resumed, and in an evaluation of a checkpoint; empty where the checkpoint has nothing of it, as an
+  /// imported one.
   virtual void on_save_checkpoint(StateDict& /*state*/) {}
   virtual void on_load_checkpoint(const StateDict& /*state*/) {}
   virtual void on_fit_start() {}

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <utility>
 
 #include "runtime/error.h"
 #include "runtime/evaluation_loop.h"
@@ -158,6 +159,12 @@ std::shared_ptr<Snapshot> Training::capture(bool weights_only) {
   auto snapshot = shadows_.lend();
   auto& state = snapshot->state;
   state.Clear();
+  StateDict module_state;  // Before the copies: what the hooks change or draw belongs to them.
+  module_.on_save_checkpoint(module_state);
+  *state.mutable_module_state() = std::move(module_state).proto();
+  if (data_state_ && !weights_only) {
+    *state.mutable_data_state() = data_state_().proto();
+  }
   TensorCopies copies(*snapshot);
   capture_module(module_, copies);
   if (weights_only) {
@@ -184,12 +191,6 @@ std::shared_ptr<Snapshot> Training::capture(bool weights_only) {
   }
   for (const auto& name : frozen_parameters(module_)) {
     state.add_frozen_parameters(name);
-  }
-  StateDict module_state;
-  module_.on_save_checkpoint(module_state);
-  *state.mutable_module_state() = module_state.proto();
-  if (data_state_) {
-    *state.mutable_data_state() = data_state_().proto();
   }
   return snapshot;
 }

@@ -316,6 +316,31 @@ TEST_CASE("a run cannot go on from a checkpoint of weights only, and the error s
   CHECK_FALSE(fs::exists(folder.path() / "run"));
 }
 
+TEST_CASE("what the module adds to a checkpoint of weights alone comes back in an evaluation of it") {
+  struct Vocabulary : TinyModule {
+    void on_save_checkpoint(StateDict& state) override { state.set("words", words); }
+    void on_load_checkpoint(const StateDict& state) override { words = state.empty() ? -1 : state.get_int("words"); }
+    int64_t words = 0;
+  };
+  const TemporaryFolder folder;
+  Trainer trainer(tiny_options(folder.path() / "run"));
+  trainer.on<TrainEpochEnded>("saver", [](const TrainEpochEnded&, Control& control) {
+    v1::SaveCheckpoint save;
+    save.set_path("checkpoints/weights.ckpt");
+    save.set_weights_only(true);
+    control.save_checkpoint(save);
+  });
+  TinyData data;
+  Vocabulary module;
+  module.words = 7;
+  trainer.fit(module, data);
+  Vocabulary fresh;
+  Trainer(tiny_options(folder.path() / "test"))
+      .test(fresh, data, (folder.path() / "run" / "checkpoints" / "weights.ckpt").string());
+  CHECK(fresh.words == 7);
+  CHECK(weights_of(fresh) == weights_of(module));
+}
+
 TEST_CASE("a log that cannot be written fails the run") {
   const TemporaryFolder folder;
   Trainer trainer(tiny_options(folder.path() / "run"));

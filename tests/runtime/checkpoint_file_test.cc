@@ -116,6 +116,16 @@ TEST_CASE_FIXTURE(Checkpoint, "a checkpoint of weights only has neither training
   CHECK(data.tensors.size() == 3);
 }
 
+TEST_CASE_FIXTURE(Checkpoint, "what the module added is in the header of a checkpoint of weights only") {
+  SmallCheckpoint small;
+  small.parts.header.set_weights_only(true);
+  StateDict added;
+  added.set("vocabulary", 7);
+  *small.parts.header.mutable_module_state() = added.proto();
+  write_checkpoint(path, small.parts);
+  CHECK(StateDict(read_checkpoint(path).header.module_state()).get_int("vocabulary") == 7);
+}
+
 TEST_CASE_FIXTURE(Checkpoint, "every flipped byte of a checkpoint is found in its record") {
   SmallCheckpoint small;
   write_checkpoint(path, small.parts);

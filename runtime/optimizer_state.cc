@@ -2,10 +2,12 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
+#include <array>
 #include <functional>
 #include <map>
-#include <set>
 #include <tuple>
+#include <typeinfo>
 
 #include "runtime/callback.h"
 #include "runtime/error.h"
@@ -199,11 +201,14 @@ std::string optimizer_type(const Optimizer& optimizer) {
 }
 
 void require_known_optimizer(const Optimizer& optimizer) {
-  static const std::set<std::string> known = {"Adam", "AdamW", "SGD", "RMSprop", "Adagrad"};
-  if (!known.contains(optimizer_type(optimizer))) {
+  const std::type_info& type = typeid(optimizer);
+  const std::array known = {&typeid(torch::optim::Adam), &typeid(torch::optim::AdamW), &typeid(torch::optim::SGD),
+                            &typeid(torch::optim::RMSprop), &typeid(torch::optim::Adagrad)};
+  if (std::none_of(known.begin(), known.end(), [&](const std::type_info* each) { return *each == type; })) {
     throw ConfigError(
-        "optimizer " + optimizer_type(optimizer) +
-        " cannot be trained: its state cannot be kept; allowed are Adam, AdamW, SGD, RMSprop and Adagrad");
+        "optimizer " + readable_type_name(type) +
+        " cannot be trained with: its state cannot be kept; allowed are torch::optim::Adam, AdamW, SGD, " +
+        "RMSprop and Adagrad");
   }
 }
 

@@ -14,7 +14,8 @@ namespace troupe {
 /// Class of an optimizer as users know it: "Adam", "SGD", ...
 std::string optimizer_type(const torch::optim::Optimizer& optimizer);
 
-/// Throws ConfigError when the state of this optimizer cannot be kept (LBFGS and classes that LibTorch does not have).
+/// Throws ConfigError when the state of this optimizer cannot be kept: for LBFGS, and for every class that is not
+/// LibTorch's own, also one that derives from it or has its name, since it may keep what nobody knows of.
 void require_known_optimizer(const torch::optim::Optimizer& optimizer);
 
 /// Throws ConfigError when the optimizer holds a parameter that is not registered with the module: a checkpoint cannot

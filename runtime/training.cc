@@ -11,6 +11,7 @@
 #include "runtime/evaluation_loop.h"
 #include "runtime/optimizer_state.h"
 #include "runtime/seed.h"
+#include "runtime/tensor_bytes.h"
 #include "runtime/tensor_copies.h"
 #include "runtime/tensor_names.h"
 #include "runtime/utf8.h"
@@ -89,6 +90,7 @@ std::vector<Training::Slot> Training::take_optimizers(Module& module) {
 
 Training::Training(Module& module, uint64_t seed)
     : module_(module), automatic_(module.automatic_optimization()), optimizers_(take_optimizers(module)), seed_(seed) {
+  require_storable(module_);
   for (auto& slot : optimizers_) {
     for (auto& group : slot.config.optimizer->param_groups()) {
       slot.base_lrs.push_back(group.options().get_lr());

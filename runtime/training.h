@@ -26,7 +26,8 @@ struct GroupRates {
 class Training {
  public:
   /// Asks the module for its optimizers and sets the rates that the schedules start with. Throws ConfigError unless
-  /// there is exactly one, or, with manual optimisation, at least one, all of classes whose state can be kept.
+  /// there is exactly one, or, with manual optimisation, at least one, all of classes whose state can be kept; and as
+  /// require_storable does.
   explicit Training(Module& module, uint64_t seed);
 
   Module& module() { return module_; }

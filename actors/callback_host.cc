@@ -152,7 +152,7 @@ void CallbackHost::decide(const Event& event, const RunState& run, RoundCollecto
     try {
       Control control(run, event.elapsed_us());
       callback_->control(event, control);
-      answer.commands = control.commands();
+      answer.commands = control.take_commands();
       add_one(counters_.delivered);
     } catch (...) {
       const std::string message = current_exception_text();

@@ -27,8 +27,9 @@ struct CheckpointContext {
   std::string run_id;
   v1::Environment environment;
   std::function<void()> make_log_durable;  ///< Returns when the log up to now is on the device; may throw.
-  /// Adds what a snapshot has to a checkpoint; `parts` then points into the snapshot.
-  std::function<void(const Snapshot&, CheckpointParts& parts)> add_snapshot;
+  /// Adds what a snapshot has to a checkpoint of which header.weights_only is set; `parts` then points into the
+  /// snapshot.
+  std::function<void(Snapshot&, CheckpointParts& parts)> add_snapshot;
 };
 
 /// A checkpoint to write: the copied state, and what the relay adds to it.

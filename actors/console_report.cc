@@ -8,6 +8,9 @@
 namespace troupe {
 namespace {
 
+/// Waits for the disk below it are told by their events alone.
+constexpr uint64_t kTellingWaitUs = 100000;
+
 void warn(const std::string& text) {
   std::cerr << "troupe: warning: " + text + "\n";
 }
@@ -44,6 +47,13 @@ void report_to_console(const Event& event) {
     case Event::kCheckpointFailed:
       warn("checkpoint " + event.checkpoint_failed().path() + " was not written: " +
            event.checkpoint_failed().message() + "; training goes on, and older checkpoints stay");
+      break;
+    case Event::kCheckpointWaited:
+      if (event.checkpoint_waited().waited_us() >= kTellingWaitUs) {
+        warn("training waited " + std::to_string(event.checkpoint_waited().waited_us() / 1000) +
+             " ms before checkpoint " + event.checkpoint_waited().path() +
+             ": two earlier ones were still being written; save less often, or to a faster disk");
+      }
       break;
     case Event::kCommandRefused:
       warn(std::string(command_name(event.command_refused().command())) + " of " + event.command_refused().from() +

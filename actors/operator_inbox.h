@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/message_texts.h"
+
 namespace troupe {
 
 /// Commands of operators on their way to the loop, which takes them at batch boundaries. Any thread sends.
@@ -16,8 +18,9 @@ class OperatorInbox {
  public:
   static constexpr size_t kCommandsMax = 1024;
 
-  /// False when too many wait already.
+  /// False when too many wait already. Texts in it that are no UTF-8 are made so.
   bool send(v1::InputRecorded input) {
+    repair_texts(input);
     const std::lock_guard lock(mutex_);
     if (inputs_.size() >= kCommandsMax) {
       return false;

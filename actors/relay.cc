@@ -5,6 +5,7 @@
 
 #include "actors/callback_actor.h"
 #include "actors/console_report.h"
+#include "runtime/message_texts.h"
 
 namespace troupe {
 namespace {
@@ -14,6 +15,20 @@ void name_types(const EventTypeSet& types, google::protobuf::RepeatedPtrField<st
     if (types[info.type]) {
       names->Add(std::string(info.name));
     }
+  }
+}
+
+/// Whether all texts of this type are names of metrics, which have been checked where they were logged.
+bool has_names_of_metrics_only(EventType type) {
+  return type == Event::kTrainBatchEnded || type == Event::kValidationBatchEnded || type == Event::kTestBatchEnded ||
+         type == Event::kPredictBatchEnded;
+}
+
+/// Makes the texts of an event UTF-8, messages of exceptions say: one that is not would make the log unreadable.
+void repair_body(Event& event) {
+  if (!has_names_of_metrics_only(event.body_case())) {
+    const auto* body = Event::descriptor()->FindFieldByNumber(event.body_case());
+    repair_texts(*event.GetReflection()->MutableMessage(&event, body));
   }
 }
 
@@ -79,6 +94,7 @@ void Relay::accept(std::shared_ptr<Event> event, std::shared_ptr<const StepOutpu
   elapsed_us_ = event->elapsed_us();
   const EventType type = event->body_case();
   if (!event_info(type).transient) {
+    repair_body(*event);
     if (ended_) {  // What a callback does after RunEnded is told to people alone.
       report_to_console(*event);
       return;

@@ -12,7 +12,9 @@
 #include "callbacks/timer.h"
 #include "runtime/error.h"
 #include "runtime/state_dict.h"
+#include "runtime/tensor_names.h"
 #include "runtime/typed_callback.h"
+#include "runtime/utf8.h"
 
 namespace troupe {
 namespace {
@@ -69,6 +71,9 @@ Callbacks with_callbacks_of(Module& module, const Callbacks& given) {
 }  // namespace
 
 void require_new_state_key(const Callbacks& callbacks, const std::string& key) {
+  if (!is_utf8(key)) {
+    throw ConfigError("Trainer: a callback has the state key '" + printable(key) + "'; it must be UTF-8");
+  }
   for (const auto& present : callbacks) {
     if (present->info().state_key == key) {
       throw ConfigError("Trainer: two callbacks have the state key '" + key + "'; give one a name of its own");

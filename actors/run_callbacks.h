@@ -15,7 +15,7 @@ namespace troupe {
 
 using Callbacks = std::vector<std::shared_ptr<Callback>>;
 
-/// Throws ConfigError where one of them has this state key.
+/// Throws ConfigError where one of them has this state key, or where it is not UTF-8.
 void require_new_state_key(const Callbacks& callbacks, const std::string& key);
 
 /// The Trainer's callbacks, with the module's own in the place of those of the same type, and those that the options

@@ -210,14 +210,21 @@ void RunSystem::push(QueueItem item) {
   }
 }
 
-void RunSystem::await_checkpoint_slot() {
+void RunSystem::await_checkpoint_slot(const std::string& path) {
   if (slots_->take(std::chrono::milliseconds(0))) {
     return;
   }
   ++checkpoint_waits_;
+  const auto started = std::chrono::steady_clock::now();
   while (!slots_->take(std::chrono::milliseconds(200))) {
     throw_if_failed();
   }
+  const auto waited = std::chrono::steady_clock::now() - started;
+  auto event = std::make_shared<Event>();
+  event->mutable_checkpoint_waited()->set_path(path);
+  event->mutable_checkpoint_waited()->set_waited_us(
+      static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(waited).count()));
+  queue_->push_unbounded(std::move(event));
 }
 
 void RunSystem::take_checkpoint(std::shared_ptr<Event> taken, std::shared_ptr<Snapshot> snapshot, bool weights_only) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <filesystem>
@@ -54,7 +55,7 @@ class RunSystem : public EventSink {
   void emit(std::shared_ptr<Event> event, std::shared_ptr<const StepOutputs> outputs) override;
   Round ask(std::shared_ptr<Event> event, std::shared_ptr<const StepOutputs> outputs) override;
   void lend(const EventPtr& event, const LiveTurn& turn, const std::function<void(const Round&)>& apply) override;
-  void await_checkpoint_slot() override;
+  void await_checkpoint_slot(const std::string& path) override;
   void take_checkpoint(std::shared_ptr<Event> taken, std::shared_ptr<Snapshot> snapshot, bool weights_only) override;
   void remove_checkpoint(const std::string& path, int saves_before) override;
   void flush() override { flush_log(/*durable=*/false); }
@@ -63,6 +64,9 @@ class RunSystem : public EventSink {
   std::vector<v1::InputRecorded> take_inputs() override;
   DecidedBefore validation_decided_before(uint64_t& elapsed_us) override;
   void wait_for_input() override;
+
+  /// How often the loop has waited for one of two checkpoints to be written. Any thread may ask.
+  uint64_t checkpoint_waits() const { return checkpoint_waits_; }
 
   /// Ends the run: waits for the checkpoints, drains the callbacks up to the deadline, writes RunEnded and makes the
   /// log durable. Returns the state after RunEnded. Throws IoError when the log could not be written; the actors are
@@ -125,7 +129,7 @@ class RunSystem : public EventSink {
   std::shared_ptr<EventQueue> queue_;
   std::shared_ptr<RunFailure> failure_;
   std::shared_ptr<SnapshotSlots> slots_;
-  uint64_t checkpoint_waits_ = 0;
+  std::atomic<uint64_t> checkpoint_waits_ = 0;
   EventTypeSet taken_;
   EventTypeSet asked_;
   EventTypeSet lent_;

@@ -233,9 +233,11 @@ RunResult Trainer::Impl::fit(Module& module, DataModule& data, const std::string
   config.log = std::move(log);
   if (resumes) {
     config.state = RunState::from_proto(found->data.run_state);
-  }
-  if (resumes && use == CheckpointUse::kResume) {  // A fork does not repeat what came to the run that it leaves.
     config.repeats = read_known_inputs(directory.events(), config.state.seq());
+    if (use == CheckpointUse::kFork) {  // It does not repeat what came to the run that it leaves.
+      config.repeats.inputs.clear();
+      config.repeats.landmarks = 0;
+    }
   }
   config.callback_states = std::move(loaded);
   last_fit_directory_ = directory.root();

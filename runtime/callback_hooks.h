@@ -122,6 +122,7 @@ TROUPE_NOT_ASKABLE(CheckpointTaken)
 TROUPE_NOT_ASKABLE(CheckpointSaved)
 TROUPE_NOT_ASKABLE(CheckpointFailed)
 TROUPE_NOT_ASKABLE(CheckpointRemoved)
+TROUPE_NOT_ASKABLE(CheckpointWaited)
 TROUPE_NOT_ASKABLE(RunEnded)
 #undef TROUPE_NOT_ASKABLE
 

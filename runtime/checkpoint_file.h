@@ -34,7 +34,8 @@ struct TensorView {
   ByteView bytes;
 };
 
-/// What a checkpoint is made of. The writer fills in header.format_version and header.tensors.
+/// What a checkpoint is made of. The writer fills in header.format_version and header.tensors. Of the small state the
+/// writer makes one serialised copy, a record at a time.
 struct CheckpointParts {
   v1::CheckpointHeader header;
   std::vector<TensorView> tensors;
@@ -51,7 +52,8 @@ struct CheckpointWritten {
 /// Writes a checkpoint so that `path` is never anything but a whole one: into "<path>.tmp-<pid>", synced; then
 /// `before_rename` is called (there the caller makes the log durable up to the capture); then renamed, and the name
 /// synced. The folder is made if missing, an existing file is replaced. On failure the exception passes on, the
-/// temporary file is removed and what was at `path` stays, unless all that failed is the sync of the new name.
+/// temporary file is removed and what was at `path` stays, unless all that failed is the sync of the new name. Throws
+/// ConfigError for what could not be read back: a text that is not UTF-8, a record (but for tensors) beyond 2 GiB.
 CheckpointWritten write_checkpoint(const std::filesystem::path& path, const CheckpointParts& parts,
                                    const std::function<void()>& before_rename = nullptr);
 

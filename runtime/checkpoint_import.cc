@@ -2,6 +2,7 @@
 
 #include "runtime/error.h"
 #include "runtime/tensor_names.h"
+#include "runtime/utf8.h"
 #include "runtime/version.h"
 #include "runtime/weights_file.h"
 

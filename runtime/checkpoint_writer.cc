@@ -1,24 +1,63 @@
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/wire_format_lite.h>
+
 #include <algorithm>
+#include <array>
 #include <system_error>
 
 #include "runtime/checkpoint_chunk.h"
 #include "runtime/checkpoint_file.h"
 #include "runtime/crc32c.h"
+#include "runtime/error.h"
 #include "runtime/fault_point.h"
 #include "runtime/file.h"
+#include "runtime/message_texts.h"
+#include "runtime/record_format.h"
 #include "runtime/record_writer.h"
 
 namespace troupe {
 namespace {
+
+using Record = v1::CheckpointRecord;
+
+/// What precedes a message in the encoded CheckpointRecord that holds it as this field.
+class MessageHead {
+ public:
+  MessageHead(Record::RecordCase field, uint64_t message_bytes) {
+    using google::protobuf::internal::WireFormatLite;
+    using google::protobuf::io::CodedOutputStream;
+    const uint32_t tag = WireFormatLite::MakeTag(field, WireFormatLite::WIRETYPE_LENGTH_DELIMITED);
+    auto* start = reinterpret_cast<uint8_t*>(bytes_.data());
+    uint8_t* end = CodedOutputStream::WriteTagToArray(tag, start);
+    end = CodedOutputStream::WriteVarint64ToArray(message_bytes, end);
+    size_ = static_cast<size_t>(end - start);
+  }
+  ByteView bytes() const { return {bytes_.data(), size_}; }
+
+ private:
+  std::array<std::byte, 16> bytes_;
+  size_t size_;
+};
 
 /// Writes the records of one checkpoint and keeps the counts and the digest of its footer.
 class CheckpointRecords {
  public:
   explicit CheckpointRecords(File file) : writer_(std::move(file)) {}
 
-  void append(const v1::CheckpointRecord& record) {
-    const std::string bytes = record.SerializeAsString();
-    append(bytes_of(bytes), {});
+  /// The record that holds `message` as this field, as protobuf encodes it. Throws ConfigError, before anything of it
+  /// is written, for what could not be read back.
+  void append(Record::RecordCase field, const google::protobuf::Message& message) {
+    const uint64_t message_bytes = message.ByteSizeLong();
+    const MessageHead head(field, message_bytes);
+    if (head.bytes().size() + message_bytes > kRecordBytesMax) {
+      refuse(message, "it has " + std::to_string(message_bytes) + " bytes; at most " + std::to_string(kRecordBytesMax) +
+                          " are allowed: only tensors may be larger");
+    }
+    if (const std::string broken = find_broken_text(message); !broken.empty()) {
+      refuse(message, "the text in " + broken + " is not UTF-8");
+    }
+    const std::string bytes = message.SerializeAsString();
+    append(head.bytes(), bytes_of(bytes));
   }
 
   void append_tensor(uint32_t index, ByteView bytes) {
@@ -32,7 +71,7 @@ class CheckpointRecords {
 
   /// Appends the footer and returns when all is on the device.
   CheckpointWritten finish() {
-    v1::CheckpointRecord record;
+    Record record;
     *record.mutable_footer() = footer_;
     writer_.append(record);
     fault_point("checkpoint.before_sync");
@@ -44,6 +83,11 @@ class CheckpointRecords {
   }
 
  private:
+  [[noreturn]] void refuse(const google::protobuf::Message& message, const std::string& why) const {
+    throw ConfigError("cannot write a " + message.GetDescriptor()->name() + " to " + writer_.file().path().string() +
+                      ": " + why);
+  }
+
   void append(ByteView head, ByteView body) {
     writer_.append(head, body);
     footer_.set_records(footer_.records() + 1);
@@ -54,10 +98,8 @@ class CheckpointRecords {
   v1::CheckpointFooter footer_;
 };
 
-v1::CheckpointRecord header_record(const CheckpointParts& parts) {
-  v1::CheckpointRecord record;
-  auto& header = *record.mutable_header();
-  header = parts.header;
+v1::CheckpointHeader header_of(const CheckpointParts& parts) {
+  v1::CheckpointHeader header = parts.header;
   header.set_format_version(kCheckpointFormatVersion);
   header.clear_tensors();
   for (const auto& tensor : parts.tensors) {
@@ -67,26 +109,22 @@ v1::CheckpointRecord header_record(const CheckpointParts& parts) {
     info.mutable_shape()->Add(tensor.shape.begin(), tensor.shape.end());
     info.set_bytes(tensor.bytes.size());
   }
-  return record;
+  return header;
 }
 
 CheckpointWritten write_records(const std::filesystem::path& path, const CheckpointParts& parts) {
   CheckpointRecords records(File::create(path));
-  records.append(header_record(parts));
+  records.append(Record::kHeader, header_of(parts));
   for (size_t i = 0; i < parts.tensors.size(); ++i) {
     records.append_tensor(static_cast<uint32_t>(i), parts.tensors[i].bytes);
   }
-  v1::CheckpointRecord record;
   if (!parts.header.weights_only()) {
-    *record.mutable_training_state() = parts.training_state;
-    records.append(record);
+    records.append(Record::kTrainingState, parts.training_state);
     for (const auto& state : parts.callback_states) {
-      *record.mutable_callback_state() = state;
-      records.append(record);
+      records.append(Record::kCallbackState, state);
     }
   }
-  *record.mutable_run_state() = parts.run_state;
-  records.append(record);
+  records.append(Record::kRunState, parts.run_state);
   return records.finish();
 }
 

@@ -1,6 +1,9 @@
 #include "runtime/control.h"
 
 #include <limits>
+#include <utility>
+
+#include "runtime/message_texts.h"
 
 namespace troupe {
 namespace {
@@ -88,6 +91,13 @@ void Control::resume() {
 
 void Control::emit(v1::UserEvent event) {
   *commands_.emplace_back().mutable_custom()->mutable_event() = std::move(event);
+}
+
+std::vector<v1::Command> Control::take_commands() {
+  for (auto& command : commands_) {
+    repair_texts(command);
+  }
+  return std::exchange(commands_, {});
 }
 
 }  // namespace troupe

@@ -59,6 +59,8 @@ class Control {
 
   /// The commands given so far, in order.
   const std::vector<v1::Command>& commands() const { return commands_; }
+  /// The same as they leave the hook, with every text in them made UTF-8: they go into the log and into checkpoints.
+  std::vector<v1::Command> take_commands();
 
  private:
   const RunState& run_;

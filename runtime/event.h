@@ -38,6 +38,7 @@
   X(CheckpointFailed, checkpoint_failed)              \
   X(CheckpointRemoved, checkpoint_removed)            \
   X(CheckpointLoaded, checkpoint_loaded)              \
+  X(CheckpointWaited, checkpoint_waited)              \
   X(FitStarted, fit_started)                          \
   X(FitEnded, fit_ended)                              \
   X(SanityCheckStarted, sanity_check_started)         \

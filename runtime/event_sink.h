@@ -58,9 +58,10 @@ class EventSink {
   /// Lends each callback with a Live hook for the event, which has been handed over, to the calling thread, one after
   /// the other in the order in which they were added: `turn` runs the hook, `apply` carries its commands out.
   virtual void lend(const EventPtr& event, const LiveTurn& turn, const std::function<void(const Round&)>& apply) = 0;
-  /// To be called before the state is copied: waits until at most one checkpoint is still being written, so that there
-  /// are never more than two copies. Every call is followed by take_checkpoint.
-  virtual void await_checkpoint_slot() {}
+  /// To be called before the state is copied for the checkpoint `path`: waits until at most one is still being written,
+  /// so that there are never more than two copies, and says so in a CheckpointWaited. Every call is followed by
+  /// take_checkpoint.
+  virtual void await_checkpoint_slot(const std::string& /*path*/) {}
   /// Hands over the copied state with its CheckpointTaken event; the file is written later, elsewhere.
   virtual void take_checkpoint(std::shared_ptr<Event> taken, std::shared_ptr<Snapshot> snapshot, bool weights_only) = 0;
   /// Removes a checkpoint file unless one of the `saves_before` checkpoints taken last before it could not be written.

@@ -57,6 +57,9 @@ RunOutcome FitLoop::run(EventSink& sink, RunOpening opening, uint64_t elapsed_us
       });
   ModuleContext context(module_);
   context.set_emit([this](v1::UserEvent event) { emitter_->publish(std::move(event)); });
+  if (training_.automatic()) {
+    context.set_optimizer(training_.optimizer());
+  }
   context_ = &context;
   if (options_.barebones) {
     context_->disable_logging();
@@ -77,6 +80,9 @@ RunOutcome FitLoop::run(EventSink& sink, RunOpening opening, uint64_t elapsed_us
 }
 
 void FitLoop::fit(const std::string& resumed_from) {
+  if (options_.enable_checkpointing) {
+    training_.prepare_shadows();
+  }
   if (!resumed_from.empty()) {
     CheckpointLoaded loaded;
     loaded.set_path(resumed_from);

@@ -134,7 +134,7 @@ void FitLoop::take_checkpoint(const v1::SaveCheckpoint& what, const std::string&
   taken->set_monitor(what.monitor());
   taken->set_score(what.score());
   taken->set_best(what.best());
-  emitter_->sink().await_checkpoint_slot();
+  emitter_->sink().await_checkpoint_slot(what.path());
   auto snapshot = training_.capture(what.weights_only());
   snapshot->position = emitter_->position();
   snapshot->elapsed_us = emitter_->elapsed_us();

@@ -42,7 +42,7 @@ TrialResult Live::run_trial(const TrialOptions& options) {
 std::vector<v1::Command> run_live_hook(Callback& callback, const Event& event, const RunState& run, Live::Loan loan) {
   Live live(std::move(loan), run, event.elapsed_us());
   callback.live(event, live);
-  return live.control().commands();
+  return live.control().take_commands();
 }
 
 }  // namespace troupe

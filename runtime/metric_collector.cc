@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "runtime/error.h"
+#include "runtime/tensor_names.h"
+#include "runtime/utf8.h"
 
 namespace troupe {
 namespace {
@@ -38,6 +40,9 @@ MetricCollector::Entry& MetricCollector::entry(std::string_view name, How how) {
   auto place = std::lower_bound(entries_.begin(), entries_.end(), name,
                                 [](const Entry& entry, std::string_view key) { return entry.name < key; });
   if (place == entries_.end() || place->name != name) {
+    if (!is_utf8(name)) {  // Here once for each name: no event of this metric needs to be looked through.
+      throw ConfigError("log('" + printable(name) + "'): the name of a metric must be UTF-8");
+    }
     place = entries_.insert(place, Entry{std::string(name), how});
   }
   return *place;

@@ -24,7 +24,8 @@ class MetricCollector {
   };
 
   /// Takes one value; `weight` is the samples that it is the mean of. Logging a name twice in a step replaces the
-  /// step's value and adds to the mean. Throws ConfigError when a name changes how it is logged within an epoch.
+  /// step's value and adds to the mean. Throws ConfigError when a name is not UTF-8,
+  /// or changes how it is logged within an epoch.
   void log(std::string_view name, double value, How how, double weight);
 
   /// Moves the values of this step to `metrics`, sorted by name.

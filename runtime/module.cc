@@ -31,6 +31,14 @@ void require_manual(const torch::nn::Module& module, const ManualOptimization* m
   }
 }
 
+std::vector<at::Tensor> parameters_of(torch::optim::Optimizer& optimizer) {
+  std::vector<at::Tensor> parameters;
+  for (const auto& group : optimizer.param_groups()) {
+    parameters.insert(parameters.end(), group.params().begin(), group.params().end());
+  }
+  return parameters;
+}
+
 }  // namespace
 
 at::Tensor Module::training_step(const Batch& /*batch*/, int64_t /*batch_index*/) {
@@ -61,10 +69,11 @@ void Module::configure_gradient_clipping(std::optional<double> value, GradientCl
   if (!value) {
     return;
   }
+  const auto clipped = outlet_.optimizer == nullptr ? parameters() : parameters_of(*outlet_.optimizer);
   if (algorithm == GradientClipAlgorithm::kNorm) {
-    torch::nn::utils::clip_grad_norm_(parameters(), *value);
+    torch::nn::utils::clip_grad_norm_(clipped, *value);
   } else {
-    torch::nn::utils::clip_grad_value_(parameters(), *value);
+    torch::nn::utils::clip_grad_value_(clipped, *value);
   }
 }
 

@@ -86,9 +86,10 @@ class Module : public torch::nn::Module {
   virtual void teardown(Stage /*stage*/) {}
   /// The run fails with this message; the exception goes on to the caller afterwards.
   virtual void on_exception(const std::string& /*message*/) {}
-  /// Adds to a checkpoint what the module has besides parameters and buffers; in a fit, at CheckpointTaken, not for
-  /// weights alone. The other takes it back, before the tensors are loaded: in a fit that is resumed, and in an
-  /// evaluation of a checkpoint; empty where the checkpoint has nothing of it.
+  /// Adds to a checkpoint what the module has besides parameters and buffers, before these are copied; in a fit, at
+  /// CheckpointTaken, for weights alone too. The other takes it back, before the tensors are loaded: in a fit that is
+  /// resumed, and in an evaluation of a checkpoint; empty where the checkpoint has nothing of it, as an
+  /// imported one.
   virtual void on_save_checkpoint(StateDict& /*state*/) {}
   virtual void on_load_checkpoint(const StateDict& /*state*/) {}
   virtual void on_fit_start() {}
@@ -134,7 +135,8 @@ class Module : public torch::nn::Module {
 
   /// Gives each batch to the steps, in the form and on the device that they want.
   virtual Batch transfer_batch(Batch batch) { return batch; }
-  /// Clips the gradients before a step, as the trainer's options say; `value` is unset when they say nothing.
+  /// Clips the gradients of the optimizer's parameters before a step, as the trainer's options say; `value` is unset
+  /// when they say nothing. Gradients of parameters that the optimizer does not hold count for nothing.
   virtual void configure_gradient_clipping(std::optional<double> value, GradientClipAlgorithm algorithm);
   /// Updates the parameters; the gradients are there.
   virtual void optimizer_step(torch::optim::Optimizer& optimizer) { optimizer.step(); }
@@ -177,6 +179,7 @@ class Module : public torch::nn::Module {
     bool several_loaders = false;  // In this evaluation.
     const std::function<void(v1::UserEvent)>* emit = nullptr;
     ManualOptimization* manual = nullptr;
+    torch::optim::Optimizer* optimizer = nullptr;  // Whose parameters' gradients are clipped; null: all.
   };
 
   Position position_;
@@ -198,6 +201,8 @@ class ModuleContext {
   void set_several_loaders(bool several) { module_.outlet_.several_loaders = several; }
   /// Null outside a step that optimises manually.
   void set_manual_optimization(ManualOptimization* manual) { module_.outlet_.manual = manual; }
+  /// Whose parameters' gradients are clipped, until the end of this context.
+  void set_optimizer(torch::optim::Optimizer& optimizer) { module_.outlet_.optimizer = &optimizer; }
   /// From here on log() takes values of a step over `samples` samples.
   void enter_step(MetricCollector& collector, int64_t samples, bool logs_per_step) {
     enter(collector, true, samples);

@@ -2,10 +2,12 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
+#include <array>
 #include <functional>
 #include <map>
-#include <set>
 #include <tuple>
+#include <typeinfo>
 
 #include "runtime/callback.h"
 #include "runtime/error.h"
@@ -175,6 +177,22 @@ double option_of(OptimizerParamGroup& group, const std::vector<std::string>& wan
   return result;
 }
 
+/// Names of the tensors in a parameter's state after a step with this group's options.
+std::vector<std::string> state_tensors(const std::string& type, OptimizerParamGroup& group) {
+  static const std::map<std::string, std::string> kOptional = {
+      {"max_exp_avg_sq", "amsgrad"}, {"momentum_buffer", "momentum"}, {"grad_avg", "centered"}};
+  std::vector<std::string> names;
+  visit_state(*make_state(type), [&](const std::string& name, auto& value) {
+    if constexpr (std::is_same_v<std::decay_t<decltype(value)>, at::Tensor>) {
+      const auto option = kOptional.find(name);
+      if (option == kOptional.end() || option_of(group, {option->second}) != 0) {
+        names.push_back(name);
+      }
+    }
+  });
+  return names;
+}
+
 }  // namespace
 
 std::string optimizer_type(const Optimizer& optimizer) {
@@ -183,11 +201,14 @@ std::string optimizer_type(const Optimizer& optimizer) {
 }
 
 void require_known_optimizer(const Optimizer& optimizer) {
-  static const std::set<std::string> known = {"Adam", "AdamW", "SGD", "RMSprop", "Adagrad"};
-  if (!known.contains(optimizer_type(optimizer))) {
+  const std::type_info& type = typeid(optimizer);
+  const std::array known = {&typeid(torch::optim::Adam), &typeid(torch::optim::AdamW), &typeid(torch::optim::SGD),
+                            &typeid(torch::optim::RMSprop), &typeid(torch::optim::Adagrad)};
+  if (std::none_of(known.begin(), known.end(), [&](const std::type_info* each) { return *each == type; })) {
     throw ConfigError(
-        "optimizer " + optimizer_type(optimizer) +
-        " cannot be trained: its state cannot be kept; allowed are Adam, AdamW, SGD, RMSprop and Adagrad");
+        "optimizer " + readable_type_name(type) +
+        " cannot be trained with: its state cannot be kept; allowed are torch::optim::Adam, AdamW, SGD, " +
+        "RMSprop and Adagrad");
   }
 }
 
@@ -261,6 +282,23 @@ v1::OptimizerState capture_optimizer(Optimizer& optimizer, const torch::nn::Modu
     }
   }
   return result;
+}
+
+void reserve_optimizer(Optimizer& optimizer, const torch::nn::Module& module, int index, TensorCopies& copies) {
+  const auto names = names_of(module);
+  for (auto& group : optimizer.param_groups()) {
+    const auto tensors = state_tensors(optimizer_type(optimizer), group);
+    const auto parameters = group_names(group, names);
+    for (size_t i = 0; i < parameters.size(); ++i) {
+      const auto& parameter = group.params()[i];
+      if (!parameter.requires_grad()) {
+        continue;
+      }
+      for (const auto& tensor : tensors) {
+        copies.add(tensor_prefix(index, parameters[i]) + tensor, parameter);
+      }
+    }
+  }
 }
 
 void require_matching_optimizer(Optimizer& optimizer, const torch::nn::Module& module,

@@ -14,7 +14,8 @@ namespace troupe {
 /// Class of an optimizer as users know it: "Adam", "SGD", ...
 std::string optimizer_type(const torch::optim::Optimizer& optimizer);
 
-/// Throws ConfigError when the state of this optimizer cannot be kept (LBFGS and classes that LibTorch does not have).
+/// Throws ConfigError when the state of this optimizer cannot be kept: for LBFGS, and for every class that is not
+/// LibTorch's own, also one that derives from it or has its name, since it may keep what nobody knows of.
 void require_known_optimizer(const torch::optim::Optimizer& optimizer);
 
 /// Throws ConfigError when the optimizer holds a parameter that is not registered with the module: a checkpoint cannot
@@ -36,6 +37,11 @@ void set_momentum_of(torch::optim::Optimizer& optimizer, torch::optim::Optimizer
 /// ConfigError.
 v1::OptimizerState capture_optimizer(torch::optim::Optimizer& optimizer, const torch::nn::Module& module, int index,
                                      TensorCopies& copies);
+
+/// Adds copies of the size and by the names of the tensors that capture_optimizer copies once every parameter that
+/// takes a gradient has been through a step. What they hold means nothing.
+void reserve_optimizer(torch::optim::Optimizer& optimizer, const torch::nn::Module& module, int index,
+                       TensorCopies& copies);
 
 /// Throws MismatchError when the optimizer is of another class than the state's, or its groups hold other parameters.
 void require_matching_optimizer(torch::optim::Optimizer& optimizer, const torch::nn::Module& module,

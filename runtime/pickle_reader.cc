@@ -9,6 +9,7 @@
 #include "runtime/dtype_names.h"
 #include "runtime/pickle_stack.h"
 #include "runtime/tensor_names.h"
+#include "runtime/utf8.h"
 
 namespace troupe {
 namespace {

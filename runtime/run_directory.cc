@@ -11,6 +11,7 @@
 
 #include "runtime/error.h"
 #include "runtime/event_log_segments.h"
+#include "runtime/utf8.h"
 
 namespace troupe {
 namespace {
@@ -71,7 +72,7 @@ std::filesystem::path plain_path(const std::filesystem::path& path) {
 }
 
 std::string run_name(const std::filesystem::path& run_directory) {
-  return plain_path(run_directory).filename().string();
+  return to_utf8(plain_path(run_directory).filename().string());
 }
 
 RunDirectory::RunDirectory(std::filesystem::path root) : paths_{std::move(root)}, lock_(lock_run(paths_)) {}

@@ -12,7 +12,7 @@ namespace troupe {
 /// `path`, absolute and normal, without a slash at its end.
 std::filesystem::path plain_path(const std::filesystem::path& path);
 
-/// Name of a run: that of its directory.
+/// Name of a run: that of its directory, as UTF-8.
 std::string run_name(const std::filesystem::path& run_directory);
 
 /// Where the files of a run lie. Touches nothing.

@@ -20,11 +20,13 @@ struct NamedTensor {
 
 class TensorCopies;
 
-/// A copy of everything that the training thread owns and the future depends on. Whoever else holds it only reads; the
-/// training thread fills it anew when nobody does any more.
+/// A copy of everything that the training thread owns and the future depends on. Whoever holds it only reads the
+/// tensors; the training thread fills it anew when nobody does any more.
 struct Snapshot {
   std::vector<NamedTensor> tensors;
-  std::vector<NamedTensor> spare;  ///< Memory for tensors that it held before; not part of the copy.
+  /// Memory for tensors that it held before; not part of the copy. It is kept for good: the gradients of a window that
+  /// a checkpoint was taken in stay there as long as the fit.
+  std::vector<NamedTensor> spare;
   v1::TrainingState state;
   Position position;
   uint64_t elapsed_us = 0;

@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "runtime/error.h"
+#include "runtime/tensor_names.h"
+#include "runtime/utf8.h"
 
 namespace troupe {
 namespace {
@@ -83,7 +85,18 @@ nlohmann::json value_to_json(const v1::StateValue& value) {
 
 }  // namespace
 
+std::string StateDict::text(std::string_view name, std::string_view value) {
+  if (!is_utf8(value)) {
+    throw ConfigError("state: set('" + printable(name) +
+                      "'): the string is not UTF-8; keep other bytes with set_bytes");
+  }
+  return std::string(value);
+}
+
 v1::StateValue* StateDict::value_of(std::string_view name) {
+  if (!is_utf8(name)) {
+    throw ConfigError("state: the name '" + printable(name) + "' is not UTF-8");
+  }
   auto* entries = proto_.mutable_entries();
   auto place = std::lower_bound(entries->begin(), entries->end(), name,
                                 [](const v1::StateEntry& entry, std::string_view key) { return entry.name() < key; });
@@ -131,7 +144,7 @@ void StateDict::set(std::string_view name, const std::map<std::string, double>& 
 void StateDict::set(std::string_view name, const std::vector<std::string>& value) {
   auto* list = value_of(name)->mutable_list();
   for (const auto& element : value) {
-    list->add_values()->set_string_value(element);
+    list->add_values()->set_string_value(text(name, element));
   }
 }
 
@@ -161,6 +174,10 @@ double StateDict::get_double(std::string_view name) const {
 
 std::string StateDict::get_string(std::string_view name) const {
   return at(name, v1::StateValue::kStringValue).string_value();
+}
+
+std::string StateDict::get_bytes(std::string_view name) const {
+  return at(name, v1::StateValue::kBytesValue).bytes_value();
 }
 
 StateDict StateDict::get_dict(std::string_view name) const {

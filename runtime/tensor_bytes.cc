@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "runtime/error.h"
+#include "runtime/tensor_names.h"
+#include "runtime/utf8.h"
 
 namespace troupe {
 namespace {
@@ -58,11 +60,39 @@ TensorView view_tensor(const NamedTensor& named) {
   return view;
 }
 
-void add_snapshot(const Snapshot& snapshot, CheckpointParts& parts) {
+void require_storable(const torch::nn::Module& module) {
+  const auto require_utf8 = [](const std::string& name) {
+    if (!is_utf8(name)) {
+      throw ConfigError("fit: the module's '" + printable(name) +
+                        "' has a name that is not UTF-8: a checkpoint cannot " + "keep it; register it by another one");
+    }
+  };
+  for (const auto& submodule : module.named_modules("", /*include_self=*/false)) {
+    require_utf8(submodule.key());
+  }
+  for (const auto& named : named_state(module)) {
+    const std::string name = without_module_prefix(named.name);
+    require_utf8(name);
+    if (!named.tensor.is_cpu()) {
+      throw ConfigError("fit: the module's tensor '" + name + "' is on the device " + named.tensor.device().str() +
+                        "; only the CPU is supported: leave the module there");
+    }
+    if (named.tensor.layout() != at::kStrided) {
+      throw ConfigError("fit: the module's tensor '" + name + "' is sparse: a checkpoint holds dense ones only");
+    }
+    to_dtype(named);
+  }
+}
+
+void add_snapshot(Snapshot& snapshot, CheckpointParts& parts) {
   for (const auto& named : snapshot.tensors) {
     parts.tensors.push_back(view_tensor(named));
   }
-  parts.training_state = snapshot.state;
+  if (parts.header.weights_only()) {
+    parts.header.mutable_module_state()->Swap(snapshot.state.mutable_module_state());
+  } else {
+    parts.training_state = std::move(snapshot.state);
+  }
   parts.header.set_elapsed_us(snapshot.elapsed_us);
   *parts.header.mutable_position() = snapshot.position;
 }
@@ -80,6 +110,8 @@ Snapshot to_snapshot(CheckpointData& data) {
   data.tensors.clear();
   if (data.training_state) {
     snapshot.state = *data.training_state;
+  } else {
+    *snapshot.state.mutable_module_state() = std::move(*data.header.mutable_module_state());
   }
   snapshot.position = data.header.position();
   snapshot.elapsed_us = data.header.elapsed_us();

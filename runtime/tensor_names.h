@@ -17,9 +17,6 @@ inline std::string without_module_prefix(std::string_view name) {
   return std::string(name.substr(sizeof kModulePrefix - 1));
 }
 
-/// Whether `text` is well-formed UTF-8 (RFC 3629), the only text that protobuf and JSON take.
-bool is_utf8(std::string_view text);
-
 /// A foreign `text` with '?' for control characters and what is no UTF-8: one line, which does nothing to a terminal.
 std::string one_line(std::string_view text);
 

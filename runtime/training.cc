@@ -3,13 +3,18 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
+#include <utility>
 
 #include "runtime/error.h"
 #include "runtime/evaluation_loop.h"
 #include "runtime/optimizer_state.h"
 #include "runtime/seed.h"
+#include "runtime/tensor_bytes.h"
 #include "runtime/tensor_copies.h"
+#include "runtime/tensor_names.h"
+#include "runtime/utf8.h"
 
 namespace troupe {
 namespace {
@@ -21,6 +26,9 @@ void check_config(const OptimizerConfig& config, bool automatic) {
     throw ConfigError("configure_optimizers: gave a config without an optimizer");
   }
   require_known_optimizer(*config.optimizer);
+  if (!is_utf8(config.name)) {
+    throw ConfigError("configure_optimizers: the name '" + printable(config.name) + "' is not UTF-8");
+  }
   if (config.frequency < 1) {
     throw ConfigError("configure_optimizers: frequency must be at least 1, got " + std::to_string(config.frequency));
   }
@@ -82,6 +90,7 @@ std::vector<Training::Slot> Training::take_optimizers(Module& module) {
 
 Training::Training(Module& module, uint64_t seed)
     : module_(module), automatic_(module.automatic_optimization()), optimizers_(take_optimizers(module)), seed_(seed) {
+  require_storable(module_);
   for (auto& slot : optimizers_) {
     for (auto& group : slot.config.optimizer->param_groups()) {
       slot.base_lrs.push_back(group.options().get_lr());
@@ -136,10 +145,28 @@ std::vector<std::string> Training::modules_not_training() const {
   return modes_before_evaluation_ ? *modes_before_evaluation_ : modules_in_eval_mode(module_);
 }
 
+void Training::prepare_shadows() {
+  std::array<std::shared_ptr<Snapshot>, SnapshotPool::kShadows> lent;
+  for (auto& shadow : lent) {
+    shadow = shadows_.lend();
+    TensorCopies copies(*shadow);
+    capture_module(module_, copies);
+    for (size_t index = 0; index < optimizers_.size(); ++index) {
+      reserve_optimizer(optimizer(index), module_, static_cast<int>(index), copies);
+    }
+  }
+}
+
 std::shared_ptr<Snapshot> Training::capture(bool weights_only) {
-  auto snapshot = free_shadow();
+  auto snapshot = shadows_.lend();
   auto& state = snapshot->state;
   state.Clear();
+  StateDict module_state;  // Before the copies: what the hooks change or draw belongs to them.
+  module_.on_save_checkpoint(module_state);
+  *state.mutable_module_state() = std::move(module_state).proto();
+  if (data_state_ && !weights_only) {
+    *state.mutable_data_state() = data_state_().proto();
+  }
   TensorCopies copies(*snapshot);
   capture_module(module_, copies);
   if (weights_only) {
@@ -167,25 +194,7 @@ std::shared_ptr<Snapshot> Training::capture(bool weights_only) {
   for (const auto& name : frozen_parameters(module_)) {
     state.add_frozen_parameters(name);
   }
-  StateDict module_state;
-  module_.on_save_checkpoint(module_state);
-  *state.mutable_module_state() = module_state.proto();
-  if (data_state_) {
-    *state.mutable_data_state() = data_state_().proto();
-  }
   return snapshot;
-}
-
-std::shared_ptr<Snapshot> Training::free_shadow() {
-  for (auto& shadow : shadows_) {
-    if (!shadow) {
-      shadow = std::make_shared<Snapshot>();
-    }
-    if (shadow.use_count() == 1) {
-      return shadow;
-    }
-  }
-  return std::make_shared<Snapshot>();
 }
 
 void Training::restore(const Snapshot& snapshot) {

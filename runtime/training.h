@@ -2,7 +2,6 @@
 
 #include <troupe/v1/checkpoint.pb.h>
 
-#include <array>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -11,6 +10,7 @@
 
 #include "runtime/module.h"
 #include "runtime/snapshot.h"
+#include "runtime/snapshot_pool.h"
 #include "runtime/state_dict.h"
 
 namespace troupe {
@@ -26,7 +26,8 @@ struct GroupRates {
 class Training {
  public:
   /// Asks the module for its optimizers and sets the rates that the schedules start with. Throws ConfigError unless
-  /// there is exactly one, or, with manual optimisation, at least one, all of classes whose state can be kept.
+  /// there is exactly one, or, with manual optimisation, at least one, all of classes whose state can be kept; and as
+  /// require_storable does.
   explicit Training(Module& module, uint64_t seed);
 
   Module& module() { return module_; }
@@ -108,6 +109,9 @@ class Training {
   /// What the data module adds to a checkpoint and takes from one; unset: nothing.
   void set_data_state(std::function<StateDict()> data_state) { data_state_ = std::move(data_state); }
 
+  /// Makes the memory of both shadows before the first capture, so that it costs what later ones do: as much as the
+  /// tensors of the module and of its optimizers have once they have made a step. Calls no hook.
+  void prepare_shadows();
   /// Copies everything, into one of two snapshots that are used in turn where nobody holds them any more.
   std::shared_ptr<Snapshot> capture(bool weights_only);
   /// Puts everything back. Throws MismatchError, before the module is changed, when the snapshot is of another model or
@@ -169,9 +173,6 @@ class Training {
   /// Gradients that the next step still needs. The loop cannot know of a manual one's.
   bool holds_gradients() const { return !automatic_ || loop_.accumulated_batches() > 0; }
 
-  /// A snapshot that nobody else holds.
-  std::shared_ptr<Snapshot> free_shadow();
-
   Module& module_;
   bool automatic_;
   std::vector<Slot> optimizers_;
@@ -181,7 +182,7 @@ class Training {
   std::optional<std::vector<std::string>> modes_before_evaluation_;
   at::Tensor rng_before_sanity_check_;
   std::function<StateDict()> data_state_;
-  std::array<std::shared_ptr<Snapshot>, 2> shadows_;  // Made at the first saves.
+  SnapshotPool shadows_;
 };
 
 }  // namespace troupe

@@ -1,6 +1,8 @@
 #include "runtime/user_event.h"
 
 #include "runtime/error.h"
+#include "runtime/message_texts.h"
+#include "runtime/tensor_names.h"
 
 namespace troupe {
 namespace {
@@ -32,6 +34,11 @@ v1::UserEvent make_user_event(std::string type, const EventValues& values) {
     auto& named = *event.add_values();
     named.set_name(name);
     std::visit(Setter{named}, value);
+  }
+  if (!find_broken_text(event).empty()) {
+    throw ConfigError("emit('" + printable(event.type()) +
+                      "'): its type, and the names and texts of its values, must be UTF-8; emit a message with a field "
+                      "of bytes for others");
   }
   return event;
 }

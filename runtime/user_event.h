@@ -18,7 +18,7 @@ using EventValues = std::map<std::string, EventValue>;
 
 /// An event of the user's own protobuf type; its name is the message's full name.
 v1::UserEvent make_user_event(const google::protobuf::Message& message);
-/// An event of named values. Throws ConfigError for an empty name.
+/// An event of named values. Throws ConfigError for an empty name, and for texts that are not UTF-8.
 v1::UserEvent make_user_event(std::string type, const EventValues& values);
 /// The values of an event that has no message.
 EventValues event_values(const v1::UserEvent& event);

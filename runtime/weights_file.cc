@@ -10,6 +10,7 @@
 #include "runtime/safetensors_file.h"
 #include "runtime/tensor_names.h"
 #include "runtime/torch_file.h"
+#include "runtime/utf8.h"
 #include "runtime/zip_reader.h"
 
 namespace troupe {

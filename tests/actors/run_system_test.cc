@@ -8,7 +8,9 @@
 
 #include "runtime/error.h"
 #include "runtime/event_history.h"
+#include "runtime/event_log_verify.h"
 #include "runtime/typed_callback.h"
+#include "tests/support/captured_stderr.h"
 #include "tests/support/log_events.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tensor_stand_ins.h"
@@ -153,6 +155,18 @@ struct PatientVoter {
   }
 };
 
+/// Votes to stop with a text that no log could be read back with.
+struct BytesVoter {
+  void on(const TrainBatchEnded& /*event*/, Control& control) { control.stop("not UTF-8: \xff"); }
+  std::string state_key() const { return "BytesVoter"; }
+};
+
+/// Fails with such a text.
+struct BytesThrower {
+  void on(const TrainEpochEnded& /*event*/) { throw std::runtime_error("not UTF-8: \xff"); }
+  std::string state_key() const { return "BytesThrower"; }
+};
+
 /// Stands in for the loop around the actors of one run.
 class ActorRun {
  public:
@@ -167,7 +181,12 @@ class ActorRun {
     config_.log = std::make_shared<EventLogWriter>(folder_.path() / "events");
     config_.checkpoints.run_directory = folder_.path();
     config_.checkpoints.run_id = "r1";
-    config_.checkpoints.add_snapshot = add_stand_in;
+    config_.checkpoints.add_snapshot = [this](Snapshot& snapshot, CheckpointParts& parts) {
+      while (stalls_until_awaited && system_->checkpoint_waits() == 0) {
+        std::this_thread::yield();
+      }
+      add_stand_in(snapshot, parts);
+    };
     config_.bytes_of = [](const StepOutputs& outputs) { return outputs.bytes; };
     config_.inbox = inbox_;
     system_ = std::make_unique<RunSystem>(std::move(config_));
@@ -198,11 +217,14 @@ class ActorRun {
   void checkpoint(const std::string& path) {
     Event taken;
     taken.mutable_checkpoint_taken()->set_path(path);
-    system_->await_checkpoint_slot();
+    system_->await_checkpoint_slot(path);
     system_->take_checkpoint(fresh(std::move(taken)), std::make_shared<Snapshot>(Snapshot{{1.0F, 2.0F}}), false);
   }
   /// What the actors are made of, until start().
   RunSystemConfig& config() { return config_; }
+  std::atomic<bool> stalls_until_awaited =
+      false;  ///< The first checkpoint is not written before the loop waits for it.
+
   RunState finish() { return system_->finish(v1::RUN_STATUS_FINISHED, "done"); }
 
   RunSystem& system() { return *system_; }
@@ -523,6 +545,35 @@ TEST_CASE("a checkpoint has the snapshot, and each callback's state of exactly i
   CHECK(state.global_step() == 500);
 }
 
+TEST_CASE("waiting for two checkpoints that are still being written is an event and a count") {
+  ActorRun run;
+  run.start();
+  run.stalls_until_awaited = true;
+  for (const char* path : {"checkpoints/1.ckpt", "checkpoints/2.ckpt", "checkpoints/3.ckpt"}) {
+    run.batch();
+    run.checkpoint(path);
+  }
+  run.finish();
+  std::vector<Event> events;
+  EventHistory history(run.path() / "events");
+  for (Event event; history.next(event);) {
+    events.push_back(event);
+  }
+  const auto waited = [](const Event& event) { return event.has_checkpoint_waited(); };
+  REQUIRE(std::count_if(events.begin(), events.end(), waited) == 1);
+  const auto place = std::find_if(events.begin(), events.end(), waited);
+  CHECK(place->checkpoint_waited().path() == "checkpoints/3.ckpt");
+  CHECK(place->checkpoint_waited().waited_us() > 0);
+  const auto taken = std::find_if(place, events.end(), [](const Event& event) { return event.has_checkpoint_taken(); });
+  REQUIRE(taken != events.end());
+  CHECK(taken->checkpoint_taken().path() == "checkpoints/3.ckpt");
+  CHECK(events.back().run_ended().checkpoint_waits() == 1);
+  CHECK(event_info(Event::kCheckpointWaited).environmental);
+  for (const char* path : {"checkpoints/1.ckpt", "checkpoints/2.ckpt", "checkpoints/3.ckpt"}) {
+    CHECK(verify_checkpoint(run.path() / path).sound());
+  }
+}
+
 TEST_CASE("commands sent from several threads arrive, each sender's in order") {
   ActorRun run;
   run.start();
@@ -564,4 +615,39 @@ TEST_CASE("an inbox that is full takes nothing more") {
   CHECK_FALSE(inbox.send({}));
   CHECK(inbox.take().size() == OperatorInbox::kCommandsMax);
   CHECK(inbox.send({}));
+}
+
+TEST_CASE("a text that is not UTF-8 leaves a log and a checkpoint that can be read, whoever gave it") {
+  const testing::CapturedStderr quiet;
+  ActorRun run;
+  run.add(BytesVoter());
+  run.add(BytesThrower());
+  run.start();
+  const Round round = run.ask_batch();
+  REQUIRE(round.decisions.size() == 1);
+  CHECK(round.decisions[0].command.stop().reason() == "not UTF-8: \xef\xbf\xbd");
+  v1::InputRecorded input;
+  input.set_from("\xff");
+  input.mutable_command()->mutable_stop()->set_reason("\xff");
+  run.inbox().send(std::move(input));
+  for (auto& taken : run.system().take_inputs()) {
+    Event recorded;
+    *recorded.mutable_input_recorded() = std::move(taken);
+    run.emit(std::move(recorded));
+  }
+  Event epoch;
+  epoch.mutable_train_epoch_ended();
+  run.emit(std::move(epoch));
+  Event raised;
+  raised.mutable_exception_raised()->set_message("not UTF-8: \xff");
+  run.emit(std::move(raised));
+  run.checkpoint("checkpoints/\xff.ckpt");
+  run.system().finish(v1::RUN_STATUS_FAILED, "not UTF-8: \xff");
+  const auto report = verify_event_log(run.path() / "events");
+  CHECK(report.sound());
+  CHECK(report.ended);
+  const Event ended = last_event(run.path());
+  CHECK(ended.run_ended().reason() == "not UTF-8: \xef\xbf\xbd");
+  CHECK(health_of(ended, "BytesThrower").failures() > 0);
+  CHECK(verify_checkpoint(run.path() / "checkpoints/\xef\xbf\xbd.ckpt").sound());
 }

@@ -163,6 +163,21 @@ TEST_CASE("what a module throws reaches the caller, and the log says so") {
   CHECK(verify_event_log(folder.path() / "run" / "events").ended);
 }
 
+TEST_CASE("an exception whose text is not UTF-8 reaches the caller as it is, and leaves a log that verifies") {
+  const TemporaryFolder folder;
+  Trainer trainer(tiny_options(folder.path() / "run"));
+  TinyModule module;
+  TinyData data;
+  module.in_training_step = [](int64_t) { throw std::runtime_error("not UTF-8: \xff"); };
+  CHECK_THROWS_WITH_AS(trainer.fit(module, data), "not UTF-8: \xff", std::runtime_error);
+  const auto report = verify_event_log(folder.path() / "run" / "events");
+  CHECK(report.sound());
+  CHECK(report.ended);
+  const auto raised = events_of<ExceptionRaised>(folder.path() / "run");
+  REQUIRE(raised.size() == 1);
+  CHECK(raised[0].exception_raised().message() == "not UTF-8: \xef\xbf\xbd");
+}
+
 TEST_CASE("commands are applied where they were given and recorded, and refused with the reason") {
   const TemporaryFolder folder;
   const fs::path run_dir = folder.path() / "run";
@@ -299,6 +314,31 @@ TEST_CASE("a run cannot go on from a checkpoint of weights only, and the error s
                          ": a checkpoint of weights only, imported from model.safetensors: it has no loop position, no "
                          "optimizers, no random generator state and no callback states"));
   CHECK_FALSE(fs::exists(folder.path() / "run"));
+}
+
+TEST_CASE("what the module adds to a checkpoint of weights alone comes back in an evaluation of it") {
+  struct Vocabulary : TinyModule {
+    void on_save_checkpoint(StateDict& state) override { state.set("words", words); }
+    void on_load_checkpoint(const StateDict& state) override { words = state.empty() ? -1 : state.get_int("words"); }
+    int64_t words = 0;
+  };
+  const TemporaryFolder folder;
+  Trainer trainer(tiny_options(folder.path() / "run"));
+  trainer.on<TrainEpochEnded>("saver", [](const TrainEpochEnded&, Control& control) {
+    v1::SaveCheckpoint save;
+    save.set_path("checkpoints/weights.ckpt");
+    save.set_weights_only(true);
+    control.save_checkpoint(save);
+  });
+  TinyData data;
+  Vocabulary module;
+  module.words = 7;
+  trainer.fit(module, data);
+  Vocabulary fresh;
+  Trainer(tiny_options(folder.path() / "test"))
+      .test(fresh, data, (folder.path() / "run" / "checkpoints" / "weights.ckpt").string());
+  CHECK(fresh.words == 7);
+  CHECK(weights_of(fresh) == weights_of(module));
 }
 
 TEST_CASE("a log that cannot be written fails the run") {

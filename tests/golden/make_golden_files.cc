@@ -14,4 +14,5 @@ int main(int argc, char** argv) {
   const std::filesystem::path folder = argv[1];
   troupe::write_log(folder / "event_log_v1" / "events", troupe::resumed_run_events());
   troupe::write_checkpoint(folder / "checkpoint_v1.ckpt", troupe::SmallCheckpoint().parts);
+  troupe::write_checkpoint(folder / "checkpoint_full_v1.ckpt", troupe::FullCheckpoint().parts);
 }

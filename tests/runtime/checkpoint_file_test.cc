@@ -131,6 +131,16 @@ TEST_CASE_FIXTURE(Checkpoint, "a checkpoint with two tensors of one name is dama
   CHECK_THROWS_WITH_AS(read_checkpoint(path), doctest::Contains("tensor 'module.weight' is there twice"), DamageError);
 }
 
+TEST_CASE_FIXTURE(Checkpoint, "what the module added is in the header of a checkpoint of weights only") {
+  SmallCheckpoint small;
+  small.parts.header.set_weights_only(true);
+  StateDict added;
+  added.set("vocabulary", 7);
+  *small.parts.header.mutable_module_state() = added.proto();
+  write_checkpoint(path, small.parts);
+  CHECK(StateDict(read_checkpoint(path).header.module_state()).get_int("vocabulary") == 7);
+}
+
 TEST_CASE_FIXTURE(Checkpoint, "every flipped byte of a checkpoint is found in its record") {
   SmallCheckpoint small;
   write_checkpoint(path, small.parts);
@@ -255,4 +265,28 @@ TEST_CASE_FIXTURE(Checkpoint, "verifying a checkpoint never writes") {
   const auto before = folder_content(folder.path());
   CHECK_FALSE(verify_checkpoint(path).sound());
   CHECK((folder_content(folder.path()) == before));
+}
+
+TEST_CASE_FIXTURE(Checkpoint, "a text that could not be read back is refused with its field, and nothing is left") {
+  SmallCheckpoint small;
+  const auto check_refused = [&](const std::string& message, const std::string& field) {
+    CHECK_THROWS_WITH_AS(write_checkpoint(path, small.parts),
+                         ("cannot write a " + message + " to " + temporary_name(path).string() + ": the text in " +
+                          field + " is not UTF-8")
+                             .c_str(),
+                         ConfigError);
+    CHECK(std::filesystem::is_empty(path.parent_path()));
+  };
+  SUBCASE("in a callback's state") {
+    small.parts.callback_states[0].mutable_state()->add_entries()->mutable_value()->set_string_value("\xff");
+    check_refused("CallbackState", "troupe.v1.StateValue.string_value");
+  }
+  SUBCASE("in the name of a tensor") {
+    small.parts.tensors[1].name = "module.\xff";
+    check_refused("CheckpointHeader", "troupe.v1.TensorInfo.name");
+  }
+  SUBCASE("in the run's state") {
+    small.parts.run_state.set_reason("\xff");
+    check_refused("RunState", "troupe.v1.RunState.reason");
+  }
 }

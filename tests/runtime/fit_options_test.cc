@@ -312,6 +312,45 @@ TEST_CASE("a module can do what the loop does by default in its own way") {
   CHECK(loop.training().learning_rates()[0] == doctest::Approx(0.1 / 4));
 }
 
+TEST_CASE("gradients of parameters that the optimizer does not hold count for nothing in clipping") {
+  class WithForeign : public TinyModule {
+   public:
+    WithForeign() { foreign_ = register_parameter("foreign", torch::ones({3})); }
+    at::Tensor training_step(const Batch& batch, int64_t batch_index) override {
+      return TinyModule::training_step(batch, batch_index) + 1000 * foreign_.sum();
+    }
+    std::vector<OptimizerConfig> configure_optimizers() override {
+      std::vector<at::Tensor> held;
+      for (const auto& parameter : named_parameters()) {
+        if (parameter.key() != "foreign") {
+          held.push_back(parameter.value());
+        }
+      }
+      return {{.optimizer = std::make_shared<torch::optim::SGD>(held, torch::optim::SGDOptions(0.1))}};
+    }
+
+   private:
+    at::Tensor foreign_;
+  };
+  auto options = one_epoch();
+  options.gradient_clip_val = 0.01;
+  TinyData data;
+  RecordingSink sink;
+  torch::manual_seed(1);
+  TinyModule alone;
+  fit(alone, data, options, sink);
+  torch::manual_seed(1);
+  WithForeign with_foreign;
+  const auto before = weights_of(with_foreign);
+  fit(with_foreign, data, options, sink);
+  auto after = weights_of(with_foreign);
+  CHECK(after != before);
+  CHECK(std::vector<float>(after.begin(), after.begin() + 3) ==
+        std::vector<float>(3, 1.0F));  // The module's own first.
+  after.erase(after.begin(), after.begin() + 3);
+  CHECK(after == weights_of(alone));
+}
+
 TEST_CASE("setup comes before the optimizers are asked for, teardown comes whatever happens") {
   ScriptedData data({.train_batches = 1, .val_batches = 0});
   RecordingSink sink;

@@ -41,6 +41,13 @@ TEST_CASE("the checkpoint of format 1 reads to the same content") {
   check_equal(read_checkpoint(kGolden / "checkpoint_v1.ckpt"), SmallCheckpoint().parts);
 }
 
+TEST_CASE("a checkpoint of format 1 with everything that a fit puts into one reads to the same content") {
+  const auto data = read_checkpoint(kGolden / "checkpoint_full_v1.ckpt");
+  check_equal(data, FullCheckpoint().parts);
+  CHECK(data.training_state->optimizers(0).plateau().bad_checks() == 2);
+  CHECK(StateDict(data.training_state->module_state()).get_bytes("raw") == std::string("\xff\x00", 2));
+}
+
 TEST_CASE("today's files have the bytes of format 1") {
   const TemporaryFolder folder;
   write_log(folder.path(), resumed_run_events());
@@ -49,4 +56,6 @@ TEST_CASE("today's files have the bytes of format 1") {
   }
   write_checkpoint(folder.path() / "c.ckpt", SmallCheckpoint().parts);
   CHECK(read_file(folder.path() / "c.ckpt") == read_file(kGolden / "checkpoint_v1.ckpt"));
+  write_checkpoint(folder.path() / "full.ckpt", FullCheckpoint().parts);
+  CHECK(read_file(folder.path() / "full.ckpt") == read_file(kGolden / "checkpoint_full_v1.ckpt"));
 }

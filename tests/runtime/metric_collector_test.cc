@@ -84,3 +84,9 @@ TEST_CASE("a name must not change how it is logged within an epoch") {
   collector.reset();
   CHECK_NOTHROW(collector.log("loss", 1.0, kEpoch, 1));
 }
+
+TEST_CASE("a metric whose name is not UTF-8 is refused") {
+  MetricCollector collector;
+  CHECK_THROWS_WITH_AS(collector.log("lo\xffss", 1.0, {.on_step = true}, 1.0),
+                       "log('lo?ss'): the name of a metric must be UTF-8", ConfigError);
+}

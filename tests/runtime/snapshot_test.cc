@@ -106,6 +106,54 @@ TEST_CASE("a snapshot of weights alone has nothing left of what its memory held 
   CHECK(find_tensor(weights->tensors, "rng.cpu") == nullptr);
 }
 
+TEST_CASE("the memory of both shadows is there before the first capture") {
+  SmallModule module;
+  Training training(module, 0);
+  training.prepare_shadows();
+  std::set<const void*> prepared;
+  {
+    const auto first = training.capture(/*weights_only=*/true);
+    const auto second = training.capture(/*weights_only=*/true);
+    for (const auto& shadow : {first, second}) {
+      for (const auto& named : shadow->spare) {
+        prepared.insert(named.tensor.data_ptr());
+      }
+      const auto held = memory_of(*shadow);
+      prepared.insert(held.begin(), held.end());
+    }
+  }
+  module.parameters()[0].mutable_grad() = torch::ones_like(module.parameters()[0]);
+  training.optimizer_step();  // Adam has a state of the parameters with a gradient from here on.
+  const auto first = training.capture(/*weights_only=*/false);
+  const auto second = training.capture(/*weights_only=*/false);
+  for (const auto& shadow : {first, second}) {
+    CHECK(find_tensor(shadow->tensors, "optimizer.0.backbone.0.weight.exp_avg") != nullptr);
+    for (const auto& named : shadow->tensors) {
+      CAPTURE(named.name);
+      CHECK((named.name == "rng.cpu" || prepared.contains(named.tensor.data_ptr())));
+    }
+  }
+}
+
+TEST_CASE("preparing the shadows asks neither the module nor the data module for its state") {
+  struct Asked : SmallModule {
+    void on_save_checkpoint(StateDict& /*state*/) override { FAIL("it was asked"); }
+  } module;
+  Training training(module, 0);
+  training.set_data_state([]() -> StateDict { throw std::runtime_error("it was asked"); });
+  training.prepare_shadows();
+}
+
+TEST_CASE("a frozen parameter gets no memory for a state that it will not have") {
+  SmallModule module;
+  module.parameters()[0].set_requires_grad(false);
+  Training training(module, 0);
+  training.prepare_shadows();
+  const auto weights = training.capture(/*weights_only=*/true);
+  CHECK(find_tensor(weights->spare, "optimizer.0.backbone.0.weight.exp_avg") == nullptr);
+  CHECK(find_tensor(weights->spare, "optimizer.0.head.weight.exp_avg") != nullptr);
+}
+
 TEST_CASE("what the module and the data module add comes back to them") {
   CountingModule module;
   module.seen = 7;

@@ -65,3 +65,24 @@ TEST_CASE("a state dict prints as JSON, with what JSON has no number for") {
   state.set_none("d");
   CHECK(state.to_json() == R"({"a":"inf","b":"nan","c":[1.5],"d":null})");
 }
+
+TEST_CASE("bytes come back as they were, and as text nowhere else") {
+  const std::string bytes("\xff\x00\xc3", 3);
+  StateDict state;
+  state.set_bytes("raw", bytes);
+  v1::StateDict read;
+  REQUIRE(read.ParseFromString(state.proto().SerializeAsString()));
+  CHECK(StateDict(read).get_bytes("raw") == bytes);
+  CHECK_THROWS_WITH_AS(state.get_string("raw"), "state: 'raw' is bytes, not a string", CorruptionError);
+  CHECK(state.to_json() == R"({"raw":{"bytes":3}})");
+}
+
+TEST_CASE("a string that no checkpoint could be read back with is refused, and the error says what takes it") {
+  StateDict state;
+  const char* const message = "state: set('raw'): the string is not UTF-8; keep other bytes with set_bytes";
+  CHECK_THROWS_WITH_AS(state.set("raw", "\xff"), message, ConfigError);
+  CHECK_THROWS_WITH_AS(state.set("raw", std::string("a\xc3")), message, ConfigError);
+  CHECK_THROWS_WITH_AS(state.set("raw", std::vector<std::string>{"a", "\xff"}), message, ConfigError);
+  CHECK_THROWS_WITH_AS(state.set("\xff", 1), "state: the name '?' is not UTF-8", ConfigError);
+  CHECK_THROWS_AS(state.set("map", std::map<std::string, double>{{"\xff", 1.0}}), ConfigError);
+}

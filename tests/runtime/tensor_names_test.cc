@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include "runtime/utf8.h"
+
 using namespace troupe;
 
 TEST_CASE("a foreign text is shown on one line, without what a terminal could take for a command") {

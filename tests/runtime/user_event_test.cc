@@ -16,6 +16,15 @@ TEST_CASE("an event of named values keeps their types") {
   CHECK_THROWS_AS(make_user_event("", values), ConfigError);
 }
 
+TEST_CASE("an event of named values is text: other bytes are refused") {
+  CHECK_THROWS_AS(make_user_event("\xff", {}), ConfigError);
+  CHECK_THROWS_AS(make_user_event("measured", {{"\xff", 1.5}}), ConfigError);
+  CHECK_THROWS_WITH_AS(make_user_event("measured", {{"a", std::string("\xff")}}),
+                       "emit('measured'): its type, and the names and texts of its values, must be UTF-8; emit a "
+                       "message with a field of bytes for others",
+                       ConfigError);
+}
+
 TEST_CASE("an event of a message has its full name and its bytes") {
   Position position;
   position.set_epoch(3);

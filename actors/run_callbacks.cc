@@ -35,9 +35,10 @@ void add_default(Callbacks& callbacks, const TrainerOptions& options, bool enabl
   const std::string type = readable_type_name(typeid(T));
   const bool present = has_type(callbacks, type);
   if (present && !enabled) {
-    const std::string why =
-        options.barebones ? "'barebones' leaves out everything but the loop" : "'" + std::string(option) + "' is false";
-    throw ConfigError("trainer: " + why + ", but there is a " + type + " among the callbacks");
+    std::string text = "trainer: '";
+    text.append(options.barebones ? "barebones' leaves out everything but the loop" : option);
+    text.append(options.barebones ? "" : "' is false");
+    throw ConfigError(text.append(", but there is a ").append(type).append(" among the callbacks"));
   }
   if (!present && enabled) {
     callbacks.push_back(make_callback(std::make_shared<T>()));

@@ -114,8 +114,8 @@ class Training {
   void prepare_shadows();
   /// Copies everything, into one of two snapshots that are used in turn where nobody holds them any more.
   std::shared_ptr<Snapshot> capture(bool weights_only);
-  /// Puts everything back. Throws MismatchError, before the module is changed, when the snapshot is of another model or
-  /// optimizer.
+  /// Puts everything back. Throws MismatchError when the snapshot is of another model or optimizer, before the module
+  /// is changed but by its own on_load_checkpoint.
   void restore(const Snapshot& snapshot);
 
  private:

@@ -42,10 +42,10 @@ struct TrialGround {
   int64_t epoch = 0;             ///< Whose batches are taken, from its first one on; then those of the next epochs.
   int64_t batches = 0;           ///< Of an epoch, at most; 0: all.
   int64_t batches_per_step = 1;  ///< The accumulation in force.
-  std::function<at::Tensor(const Batch&, int64_t batch_index)> training_step;
-  std::function<void()> zero_grad;
-  std::function<void(const at::Tensor& loss)> backward;
-  std::function<void()> step;  ///< With what is done between the backward pass and it.
+  std::function<at::Tensor(const Batch&, int64_t batch_index)> training_step = {};
+  std::function<void()> zero_grad = {};
+  std::function<void(const at::Tensor& loss)> backward = {};
+  std::function<void()> step = {};  ///< With what is done between the backward pass and it.
 };
 
 /// Runs real training steps on the live module, and puts everything back bit for bit, also when something throws:

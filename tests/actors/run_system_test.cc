@@ -648,6 +648,6 @@ TEST_CASE("a text that is not UTF-8 leaves a log and a checkpoint that can be re
   CHECK(report.ended);
   const Event ended = last_event(run.path());
   CHECK(ended.run_ended().reason() == "not UTF-8: \xef\xbf\xbd");
-  CHECK(health_of(ended, "BytesThrower").failures() > 0);
+  CHECK(health_of(ended.run_ended().callbacks(), "BytesThrower").failures() > 0);
   CHECK(verify_checkpoint(run.path() / "checkpoints/\xef\xbf\xbd.ckpt").sound());
 }

@@ -169,7 +169,7 @@ TEST_CASE("every_n_train_steps saves after the steps that it divides, and not at
   }
   CHECK(saver.run.end_epoch() == kNothing);
   CHECK(all == Commands{"save checkpoints/epoch=0-step=4.ckpt (best)", "save checkpoints/epoch=0-step=8.ckpt (best)"});
-  AskSchedule schedule(saver.callback->ask_when(), {}, 0);
+  AskSchedule schedule(saver.callback->ask_when(), {});
   std::vector<uint64_t> asked;
   for (uint64_t step = 1; step <= 9; ++step) {
     Event event;
@@ -183,7 +183,7 @@ TEST_CASE("every_n_train_steps saves after the steps that it divides, and not at
 }
 
 TEST_CASE("without a trigger on batches ModelCheckpoint is never asked after one") {
-  AskSchedule schedule(ModelCheckpoint().ask_when(), {}, 0);
+  AskSchedule schedule(ModelCheckpoint().ask_when(), {});
   Event event;
   event.mutable_train_batch_ended();
   event.mutable_position()->set_global_step(1);
@@ -230,7 +230,7 @@ TEST_CASE("train_time_interval saves after the first batch of each interval") {
   CHECK(saver.run.end_epoch() == kNothing);
   saver.run.elapsed_us = 121 * kSecond;
   CHECK(saver.run.train_batch() == Commands{"save checkpoints/epoch=1-step=4.ckpt (best)"});
-  AskSchedule schedule(saver.callback->ask_when(), {}, 0);
+  AskSchedule schedule(saver.callback->ask_when(), {});
   Event event;
   event.mutable_train_batch_ended();
   event.set_elapsed_us(59 * kSecond);

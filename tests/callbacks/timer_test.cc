@@ -42,7 +42,7 @@ TEST_CASE("Timer that is depleted votes before the first step, at the start and 
 TEST_CASE("Timer is asked once its time is over, at steps or at epochs, and not before") {
   for (const auto interval : {TimerInterval::kStep, TimerInterval::kEpoch}) {
     FakeRun run = run_with(interval);
-    AskSchedule schedule(Timer({.duration = "00:00:01:30", .interval = interval}).ask_when(), {}, 0);
+    AskSchedule schedule(Timer({.duration = "00:00:01:30", .interval = interval}).ask_when(), {});
     const auto wants = [&](auto body, uint64_t elapsed_us) {
       Event event;
       *EventTraits<decltype(body)>::mutable_body(event) = body;

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <torch/torch.h>
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <filesystem>
@@ -57,7 +58,8 @@ struct Misbehaviour {
   int times = 1 << 20;
   std::shared_ptr<Gate> gate = std::make_shared<Gate>();
   std::shared_ptr<std::vector<std::vector<char>>> leak = std::make_shared<std::vector<std::vector<char>>>();
-  std::shared_ptr<int> calls = std::make_shared<int>(0);
+  std::shared_ptr<std::atomic<int>> calls =
+      std::make_shared<std::atomic<int>>(0);  // A hook that hangs outlives its run.
 
   void operator()() const {
     if (++*calls > times) {

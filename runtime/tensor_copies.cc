@@ -15,6 +15,9 @@ bool fits(const at::Tensor& copy, const at::Tensor& tensor) {
 }
 
 void copy_into(at::Tensor& copy, const at::Tensor& tensor) {
+  if (tensor.nbytes() == 0) {
+    return;  // There is no memory to point at.
+  }
   if (tensor.is_cpu() && tensor.is_contiguous()) {
     std::memcpy(copy.data_ptr(), tensor.data_ptr(), tensor.nbytes());
   } else {

@@ -27,24 +27,34 @@ struct LogEnd {
   bool ends_in_damage;  ///< A checkpoint that cannot be read may then have been taken behind it.
 };
 
+/// What a checkpoint says of a log: that it went on behind its end, or may have.
+struct Objection {
+  std::string text;
+  bool io_failed = false;
+};
+
 /// Why the file says that the log went on behind its end; nothing if it does not.
-std::optional<std::string> says_more(const ListedCheckpoint& checkpoint, const LogEnd& end) {
+std::optional<Objection> says_more(const ListedCheckpoint& checkpoint, const LogEnd& end) {
   const std::string file = checkpoint.file.string();
   if (!checkpoint.unreadable.empty()) {
     return end.ends_in_damage && checkpoint.file.extension() == ".ckpt"
-               ? std::optional(file + " may have been taken behind it, but cannot be read (" + checkpoint.unreadable +
-                               ")")
+               ? std::optional(Objection{
+                     file + " may have been taken behind it, but cannot be read (" + checkpoint.unreadable + ")",
+                     checkpoint.io_failed})
                : std::nullopt;
   }
   const bool of_this_run = end.run_id.empty() || checkpoint.run_id == end.run_id || checkpoint.run_id == end.name;
-  return of_this_run && checkpoint.taken > end.last ? std::optional(file + " was taken at " + text_of(checkpoint.taken))
-                                                    : std::nullopt;
+  return of_this_run && checkpoint.taken > end.last
+             ? std::optional(Objection{file + " was taken at " + text_of(checkpoint.taken)})
+             : std::nullopt;
 }
 
 ListedCheckpoint look_at(const fs::path& file) {
   try {
     const auto header = read_checkpoint_header(file);
     return {file, header.run_id(), {header.incarnation(), header.seq()}, {}};
+  } catch (const IoError& error) {
+    return {file, {}, {}, error.what(), /*io_failed=*/true};
   } catch (const Error& error) {
     return {file, {}, {}, error.what()};
   }
@@ -62,8 +72,8 @@ std::string run_id_of(const fs::path& run) {
 }
 
 /// The first checkpoint found that says that the log went on behind its end.
-std::optional<std::string> checkpoint_after(const fs::path& run, const std::vector<ListedCheckpoint>& checkpoints,
-                                            LogPlace last, bool ends_in_damage) {
+std::optional<Objection> checkpoint_after(const fs::path& run, const std::vector<ListedCheckpoint>& checkpoints,
+                                          LogPlace last, bool ends_in_damage) {
   const LogEnd end{last, run_id_of(run), run_name(run), ends_in_damage};
   for (const auto& checkpoint : checkpoints) {
     if (auto why = says_more(checkpoint, end)) {
@@ -121,8 +131,12 @@ LogPlace place_before_damage(const fs::path& run, const DamageError& error) {
   }
   const LogPlace last = last_event_before(run, error);
   if (const auto why = checkpoint_after(run, list_checkpoints(run), last, /*ends_in_damage=*/true)) {
-    throw CorruptionError(damage.text() + ", after " + text_of(last) + ": the log was durable there, as " + *why +
-                          advice(last));
+    const std::string text =
+        damage.text() + ", after " + text_of(last) + ": the log was durable there, as " + why->text + advice(last);
+    if (why->io_failed) {
+      throw IoError(text);
+    }
+    throw CorruptionError(text);
   }
   return last;
 }
@@ -130,7 +144,7 @@ LogPlace place_before_damage(const fs::path& run, const DamageError& error) {
 void require_no_checkpoint_after(const fs::path& run, const std::vector<ListedCheckpoint>& checkpoints, LogPlace end) {
   if (const auto why = checkpoint_after(run, checkpoints, end, /*ends_in_damage=*/false)) {
     throw CorruptionError("the log of run " + run.string() + " ends at " + text_of(end) +
-                          " and has lost events: " + *why + advice(end));
+                          " and has lost events: " + why->text + advice(end));
   }
 }
 

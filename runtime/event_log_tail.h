@@ -20,6 +20,7 @@ struct ListedCheckpoint {
   std::string run_id;      ///< Of the run that took it,
   LogPlace taken;          ///< and where.
   std::string unreadable;  ///< Why it cannot be told; empty where it is.
+  bool io_failed = false;  ///< The system did not give it, and may do so another time; otherwise it is damaged.
 };
 
 /// What is in the checkpoints folder of `run`, temporary files left out. Throws IoError when the folder cannot be
@@ -28,7 +29,8 @@ std::vector<ListedCheckpoint> list_checkpoints(const std::filesystem::path& run)
 
 /// Judges what a reader of the log of `run` threw: the last event before the damage, after which the log may be cut
 /// off. Throws CorruptionError, with the damage and what can be done, unless it lies in the last segment, is of a
-/// record that does not fit its checksums, and no checkpoint in the run's checkpoints folder was taken behind it.
+/// record that does not fit its checksums, and no checkpoint in the run's checkpoints folder was taken behind it;
+/// IoError where a checkpoint that could say so is there and the system does not give it.
 LogPlace place_before_damage(const std::filesystem::path& run, const DamageError& error);
 
 /// Throws CorruptionError when one of the run's checkpoints was taken behind `end`, the last event of its log: the log

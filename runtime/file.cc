@@ -177,9 +177,10 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view c
 
 void write_file_atomically(const std::filesystem::path& path, std::initializer_list<ByteView> parts) {
   const auto temporary = temporary_name(path);
+  std::error_code none;
+  std::filesystem::remove(temporary, none);  // Whatever lies there, a link to another file even, is not written to.
   try {
-    File file = File::open_or_create(temporary);
-    file.truncate(0);
+    File file = File::create(temporary);
     file.write_all(parts, 0);
     file.sync();
     rename_durably(temporary, path);

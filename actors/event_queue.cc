@@ -21,14 +21,16 @@ bool EventQueue::push(std::shared_ptr<Event> event, std::shared_ptr<const StepOu
   return true;
 }
 
-bool EventQueue::push(QueueItem item) {
+bool EventQueue::push(QueueItem item, bool wakes) {
   const std::lock_guard lock(mutex_);
   if (closed_) {
     return false;
   }
   items_.push_back(std::move(item));
-  urgent_ = true;
-  filled_.notify_one();
+  if (wakes) {
+    urgent_ = true;
+    filled_.notify_one();
+  }
   return true;
 }
 
@@ -41,17 +43,21 @@ bool EventQueue::push_unbounded(std::shared_ptr<Event> event) {
   return true;
 }
 
-bool EventQueue::take(std::vector<QueueItem>& items, std::chrono::microseconds patience) {
+bool EventQueue::wait(std::chrono::microseconds patience) {
   std::unique_lock lock(mutex_);
   if (!urgent_ && !closed_) {
     filled_.wait_for(lock, patience, [&] { return urgent_ || closed_; });
   }
+  return !items_.empty() || !closed_;
+}
+
+void EventQueue::take(std::vector<QueueItem>& items) {
+  const std::lock_guard lock(mutex_);
   urgent_ = false;
   items.swap(items_);
   if (items.size() >= events_max_) {
     emptied_.notify_all();
   }
-  return !items.empty() || !closed_;
 }
 
 void EventQueue::close() {

@@ -34,15 +34,17 @@ class EventQueue {
 
   /// Hands an event over. Waits while the buffer is full; false once the queue is closed.
   bool push(std::shared_ptr<Event> event, std::shared_ptr<const StepOutputs> outputs = nullptr);
-  /// Hands a request over and wakes the relay. Never waits; false once the queue is closed.
-  bool push(QueueItem item);
+  /// Hands a request over, and wakes the relay unless the caller does the relay's work itself. Never waits; false once
+  /// the queue is closed.
+  bool push(QueueItem item, bool wakes = true);
   /// Hands over an event of an actor that the relay may be waiting for: never waits, as push of a request, but wakes
   /// nobody.
   bool push_unbounded(std::shared_ptr<Event> event);
 
-  /// Moves everything to `items`, which must be empty, after waiting for something for at most `patience`. False when
-  /// the queue is closed and empty.
-  bool take(std::vector<QueueItem>& items, std::chrono::microseconds patience);
+  /// Waits until the relay is wanted, for at most `patience`. False when the queue is closed and empty.
+  bool wait(std::chrono::microseconds patience);
+  /// Moves everything to `items`, which must be empty. Never waits.
+  void take(std::vector<QueueItem>& items);
 
   /// Lets no more in and wakes everybody.
   void close();

@@ -54,19 +54,35 @@ Relay::Relay(std::shared_ptr<EventQueue> queue, RunState state, std::vector<Subs
 }
 
 void Relay::run() {
-  std::vector<QueueItem> items;
   auto patience = options_.drain_every;
-  try {
-    while (queue_->take(items, patience)) {
-      patience = items.empty() ? std::min(patience * 2, options_.drain_every_when_idle) : options_.drain_every;
-      process(items);
-      items.clear();
-      relieve_shared_threads();
+  while (queue_->wait(patience)) {
+    const auto done = work();
+    if (!done) {
+      return;
     }
+    patience = *done == 0 ? std::min(patience * 2, options_.drain_every_when_idle) : options_.drain_every;
+  }
+}
+
+std::optional<size_t> Relay::work() {
+  const std::lock_guard lock(working_);
+  if (failed_) {
+    return std::nullopt;
+  }
+  queue_->take(items_);
+  const size_t count = items_.size();
+  try {
+    process(items_);
+    relieve_shared_threads();
   } catch (...) {
+    failed_ = true;
     failure_->set(std::current_exception());
     queue_->close();
+    items_.clear();  // What was promised in them is broken, so that nobody waits for it.
+    queue_->take(items_);
   }
+  items_.clear();
+  return failed_ ? std::nullopt : std::optional(count);
 }
 
 void Relay::process(std::vector<QueueItem>& items) {
@@ -141,12 +157,20 @@ std::shared_ptr<const RunState> Relay::snapshot() {
 }
 
 void Relay::hand_on() {
+  hand_to_log();
+  hand_to_callbacks();
+}
+
+void Relay::hand_to_log() {
   if (!to_log_.empty()) {
     const size_t events = to_log_.size();
     credit_->take(events);
     caf::anon_send(log_, AppendEvents{std::make_shared<const std::vector<EventPtr>>(std::exchange(to_log_, {}))});
     to_log_.reserve(events);
   }
+}
+
+void Relay::hand_to_callbacks() {
   if (to_callbacks_.empty()) {
     return;
   }

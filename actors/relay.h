@@ -6,6 +6,7 @@
 #include <functional>
 #include <future>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -63,7 +64,8 @@ struct RunStateRequest : RelayRequest {
 };
 
 /// The trainer actor's work: gives every recorded event its seq, folds the run's state, and hands events on to the log
-/// and to the callbacks, in batches. Runs on a thread of its own until its queue is closed.
+/// and to the callbacks, in batches. Runs on a thread of its own until its queue is closed; a thread that has to wait
+/// for what the relay does may do it instead, which saves waking the relay's.
 class Relay {
  public:
   struct Options {
@@ -83,6 +85,11 @@ class Relay {
         SpawnOwn spawn_own, Options options);
 
   void run();
+  /// Does what there is to do in the queue. How many items that was; none when the relay has failed, which is then the
+  /// run's failure. Any thread: one at a time, a second one waits for the first.
+  std::optional<size_t> work();
+  /// Returns when what is being handed on has reached the log and the callbacks alike. Any thread but the relay's.
+  void await_turn() { const std::lock_guard lock(working_); }
 
  private:
   void process(std::vector<QueueItem>& items);
@@ -95,11 +102,17 @@ class Relay {
   void ask(AskRequest& request);
   void lend(LendRequest& request);
   void write_checkpoint(CheckpointRequest& request);
+  /// Hands on what has been accepted: to the log, then to the callbacks.
   void hand_on();
+  void hand_to_log();
+  void hand_to_callbacks();
   void add_task(Subscriber& subscriber, std::function<void(CallbackHost&)> task);
   std::shared_ptr<const RunState> snapshot();
 
   std::shared_ptr<EventQueue> queue_;
+  std::mutex working_;            // Guards all that follows.
+  std::vector<QueueItem> items_;  // Taken from the queue.
+  bool failed_ = false;
   RunState state_;
   std::vector<Subscriber> subscribers_;
   caf::actor log_;

@@ -35,18 +35,20 @@ void Relay::fulfil(RelayRequest& request) {
 void Relay::ask(AskRequest& request) {
   const auto run = snapshot();
   request.seq->store(last_event_->seq());
-  hand_on();
+  hand_to_callbacks();  // The log is woken when those are at work that the loop waits for.
   for (const size_t asked : request.asked) {
     add_task(subscribers_[asked], [event = last_event_, run, round = request.round](CallbackHost& host) {
       host.decide(*event, *run, *round);
     });
   }
+  hand_to_log();
 }
 
 void Relay::lend(LendRequest& request) {
   request.run->set_value(snapshot());
-  hand_on();
+  hand_to_callbacks();
   add_task(subscribers_[request.subscriber], [loan = request.loan](CallbackHost& host) { host.lend(*loan); });
+  hand_to_log();
 }
 
 void Relay::write_checkpoint(CheckpointRequest& request) {

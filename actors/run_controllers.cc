@@ -158,7 +158,7 @@ Round RunSystem::ask(std::shared_ptr<Event> event, std::shared_ptr<const StepOut
   request->seq = std::make_shared<std::atomic<uint64_t>>(0);
   const auto collector = request->round;
   const auto seq = request->seq;
-  push({std::move(event), std::move(request), std::move(outputs)});
+  relay_here({std::move(event), std::move(request), std::move(outputs)});
 
   Round round;
   for (const size_t place : given_up) {
@@ -260,7 +260,7 @@ Callback* RunSystem::borrow(size_t place, const std::shared_ptr<CallbackLoan>& l
   request->loan = loan;
   request->run = std::make_shared<std::promise<std::shared_ptr<const RunState>>>();
   auto promised = request->run->get_future();
-  push({nullptr, std::move(request)});
+  relay_here({nullptr, std::move(request)});
   run = wait_for(promised);
   while (!loan->wait(kLookAfter)) {
     throw_if_failed();

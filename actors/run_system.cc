@@ -120,10 +120,11 @@ RunSystem::RunSystem(RunSystemConfig config)
   Relay::Options relay_options;
   relay_options.bytes_of = std::move(config.bytes_of);
   relay_options.health_every = config.health_every;
-  auto relay = std::make_shared<Relay>(queue_, std::move(config.state), subscribers_, log_, checkpoints_,
-                                       std::move(credit), failure_, give_own_thread, std::move(relay_options));
-  relay_ = system_->spawn<RelayActor, caf::detached>(std::move(relay));
-  for (const auto& actor : {log_, checkpoints_, relay_}) {
+  relay_ = std::make_shared<Relay>(queue_, std::move(config.state), subscribers_, log_, checkpoints_, std::move(credit),
+                                   failure_, give_own_thread, std::move(relay_options));
+  *relay_for_callbacks_ = relay_;
+  const caf::actor relay_thread = system_->spawn<RelayActor, caf::detached>(relay_);
+  for (const auto& actor : {log_, checkpoints_, relay_thread}) {
     caf_config_->ended.watch(actor);
   }
 }
@@ -145,7 +146,10 @@ caf::actor RunSystem::spawn_own(const std::shared_ptr<CallbackHost>& host, const
 
 void RunSystem::spawn_callbacks(const RunSystemConfig& config) {
   const auto run = std::make_shared<const RunState>(config.state);
-  const auto flush_log = [log = log_] {
+  const auto flush_log = [log = log_, relay = relay_for_callbacks_] {
+    if (const auto there = relay->lock()) {
+      there->await_turn();  // It may have handed an event to the callback and not to the log yet.
+    }
     auto done = std::make_shared<std::promise<void>>();
     auto flushed = done->get_future();
     caf::anon_send(log, FlushLog{false, std::move(done)});
@@ -202,12 +206,17 @@ void RunSystem::hand_over(std::shared_ptr<Event> event, std::shared_ptr<const St
   }
 }
 
-void RunSystem::push(QueueItem item) {
+void RunSystem::push(QueueItem item, bool wakes_relay) {
   throw_if_failed();
-  if (!queue_->push(std::move(item))) {
+  if (!queue_->push(std::move(item), wakes_relay)) {
     throw_if_failed();
     throw Error("the run has ended");
   }
+}
+
+void RunSystem::relay_here(QueueItem item) {
+  push(std::move(item), /*wakes_relay=*/false);
+  relay_->work();
 }
 
 void RunSystem::await_checkpoint_slot(const std::string& path) {
@@ -336,7 +345,8 @@ void RunSystem::stop_actors() {
   caf::anon_send_exit(checkpoints_, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(log_, caf::exit_reason::user_shutdown);
   subscribers_.clear();
-  log_ = checkpoints_ = relay_ = nullptr;
+  log_ = checkpoints_ = nullptr;
+  relay_.reset();
   constexpr std::chrono::seconds kPatience{2};
   if (!caf_config_->ended.wait_for_all(kPatience)) {
     // A hook hangs and cannot be interrupted. Its thread keeps what it may still touch; the program goes on, and ends,

@@ -83,7 +83,9 @@ class RunSystem : public EventSink {
   void spawn_callbacks(const RunSystemConfig& config);
   void watch(const caf::actor& actor);
   caf::actor spawn_own(const std::shared_ptr<CallbackHost>& host, const char* thread_name);
-  void push(QueueItem item);
+  void push(QueueItem item, bool wakes_relay = true);
+  /// The same, and does the relay's work up to it on this thread: for what the loop then waits for.
+  void relay_here(QueueItem item);
   void throw_if_failed() const;
   /// Waits for all of them, and deals with those that are late as their policies say; fills in whom it detached.
   void wait_for_answers(RoundCollector& collector, const Event& event, Round& round);
@@ -147,7 +149,8 @@ class RunSystem : public EventSink {
   std::unique_ptr<caf::actor_system> system_;
   caf::actor log_;
   caf::actor checkpoints_;
-  caf::actor relay_;
+  std::shared_ptr<Relay> relay_;
+  std::shared_ptr<std::weak_ptr<Relay>> relay_for_callbacks_ = std::make_shared<std::weak_ptr<Relay>>();
   std::mutex callback_actors_mutex_;  // The relay spawns some too.
   std::vector<caf::actor> callback_actors_;
   bool stopping_ = false;

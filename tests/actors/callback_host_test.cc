@@ -140,7 +140,7 @@ class Hosted {
   /// Names of the events about the callback that came since the last call.
   std::string reported() {
     std::vector<QueueItem> items;
-    queue_->take(items, std::chrono::microseconds(0));
+    queue_->take(items);
     std::string text;
     for (const auto& item : items) {
       const Event& event = *item.event;

@@ -24,7 +24,8 @@ TEST_CASE("events come out in the order in which they went in") {
     queue.push(event(i));
   }
   std::vector<QueueItem> items;
-  CHECK(queue.take(items, microseconds(0)));
+  CHECK(queue.wait(microseconds(0)));
+  queue.take(items);
   REQUIRE(items.size() == 3);
   for (uint64_t i = 0; i < 3; ++i) {
     CHECK(items[i].event->seq() == i);
@@ -39,7 +40,8 @@ TEST_CASE("a full queue makes the pusher wait until it is emptied, and counts th
   std::vector<QueueItem> all;
   while (all.size() < 3) {
     std::vector<QueueItem> items;
-    queue.take(items, microseconds(100));
+    queue.wait(microseconds(100));
+    queue.take(items);
     all.insert(all.end(), items.begin(), items.end());
   }
   pusher.join();
@@ -51,7 +53,8 @@ TEST_CASE("a request is taken at once, whatever the patience") {
   EventQueue queue(8);
   queue.push(QueueItem{nullptr, std::make_shared<RelayRequest>()});
   std::vector<QueueItem> items;
-  CHECK(queue.take(items, std::chrono::hours(1)));
+  CHECK(queue.wait(std::chrono::hours(1)));
+  queue.take(items);
   CHECK(items.size() == 1);
 }
 
@@ -67,8 +70,9 @@ TEST_CASE("a closed queue gives out what it holds, takes nothing more and frees 
   pusher.join();
   CHECK_FALSE(pushed);
   std::vector<QueueItem> items;
-  CHECK(queue.take(items, microseconds(0)));
+  CHECK(queue.wait(microseconds(0)));
+  queue.take(items);
   CHECK(items.size() == 1);
   items.clear();
-  CHECK_FALSE(queue.take(items, microseconds(0)));
+  CHECK_FALSE(queue.wait(microseconds(0)));
 }

@@ -5,6 +5,7 @@
 
 #include <array>
 
+#include "runtime/device.h"
 #include "runtime/version.h"
 
 namespace troupe {
@@ -26,6 +27,14 @@ std::string host_name() {
   return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown";
 }
 
+std::string devices_text(const v1::Environment& environment) {
+  std::string text;
+  for (const auto& device : environment.devices()) {
+    text += (text.empty() ? "" : ", ") + device;
+  }
+  return text.empty() ? "cpu" : text;
+}
+
 void compare(const std::string& what, const std::string& before, const std::string& now,
              std::vector<std::string>& differences) {
   if (before != now) {
@@ -35,7 +44,7 @@ void compare(const std::string& what, const std::string& before, const std::stri
 
 }  // namespace
 
-v1::Environment current_environment() {
+v1::Environment current_environment(const torch::nn::Module& module) {
   v1::Environment environment;
   environment.set_troupe_version(kVersion);
   environment.set_libtorch_version(TORCH_VERSION);
@@ -44,6 +53,9 @@ v1::Environment current_environment() {
   environment.set_intra_op_threads(static_cast<uint32_t>(at::get_num_threads()));
   environment.set_world_size(1);
   environment.set_host(host_name());
+  for (const at::Device device : accelerators_of(module)) {
+    environment.add_devices(device.str());
+  }
   return environment;
 }
 
@@ -55,6 +67,7 @@ std::vector<std::string> environment_differences(const v1::Environment& before, 
   compare("CPU capability", before.cpu_capability(), now.cpu_capability(), differences);
   compare("intra-op threads", std::to_string(before.intra_op_threads()), std::to_string(now.intra_op_threads()),
           differences);
+  compare("devices", devices_text(before), devices_text(now), differences);
   compare("world size", std::to_string(before.world_size()), std::to_string(now.world_size()), differences);
   return differences;
 }

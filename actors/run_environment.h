@@ -5,10 +5,14 @@
 #include <string>
 #include <vector>
 
+namespace torch::nn {
+class Module;
+}  // namespace torch::nn
+
 namespace troupe {
 
-/// What the determinism contract depends on, as it is in this process.
-v1::Environment current_environment();
+/// What the determinism contract depends on, as it is in this process, with the devices that the module is on.
+v1::Environment current_environment(const torch::nn::Module& module);
 
 /// What differs between two of them, one line each; hosts do not count.
 std::vector<std::string> environment_differences(const v1::Environment& before, const v1::Environment& now);

@@ -37,7 +37,7 @@ RunStarted run_started(const OpeningFacts& facts, Stage stage, const std::string
   started.set_stage(stage);
   started.set_config_json(facts.config_json);
   started.set_seed(facts.seed);
-  *started.mutable_environment() = current_environment();
+  *started.mutable_environment() = facts.environment;
   return started;
 }
 
@@ -54,7 +54,7 @@ RunResumed run_resumed(const OpeningFacts& facts, const FoundCheckpoint& found, 
   resumed.set_resumed_at_unix_us(now_unix_us());
   resumed.set_forked_from(found.forked_from);
   resumed.set_config_json(facts.config_json);
-  *resumed.mutable_environment() = current_environment();
+  *resumed.mutable_environment() = facts.environment;
   for (const auto& difference : differences(found, resumed.environment(), facts.seed)) {
     std::cerr << "troupe: warning: the run goes on in another environment, so it may differ in its last bits: " +
                      difference + "\n";

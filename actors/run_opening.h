@@ -14,6 +14,7 @@ struct OpeningFacts {
   std::string name;         ///< Of the run, as the trainer options give it.
   std::string config_json;  ///< The effective configuration.
   uint64_t seed;
+  v1::Environment environment;
 };
 
 RunStarted run_started(const OpeningFacts& facts, Stage stage, const std::string& run_id);

@@ -88,8 +88,11 @@ class Trainer::Impl {
  private:
   void prepare_process();
   std::string config_json() const;
-  OpeningFacts opening_facts() const { return {options_.name, config_json(), options_.seed}; }
-  RunSystemConfig system_config(const RunDirectory& directory, const std::string& run_id, Callbacks callbacks) const;
+  OpeningFacts opening_facts(const Module& module) const {
+    return {options_.name, config_json(), options_.seed, current_environment(module)};
+  }
+  RunSystemConfig system_config(const RunDirectory& directory, const OpeningFacts& facts, const std::string& run_id,
+                                Callbacks callbacks) const;
   std::shared_ptr<EventLogWriter> open_log(const RunDirectory& directory, const FoundCheckpoint* resumed) const;
   template <class Body>
   RunResult run(RunSystem& system, const fs::path& directory, Body&& body);
@@ -129,13 +132,13 @@ std::string Trainer::Impl::config_json() const {
   return config_.empty() ? nlohmann::json{{"trainer", options_to_json(given_)}}.dump() : config_;
 }
 
-RunSystemConfig Trainer::Impl::system_config(const RunDirectory& directory, const std::string& run_id,
-                                             Callbacks callbacks) const {
+RunSystemConfig Trainer::Impl::system_config(const RunDirectory& directory, const OpeningFacts& facts,
+                                             const std::string& run_id, Callbacks callbacks) const {
   RunSystemConfig config;
   config.callbacks = std::move(callbacks);
   config.checkpoints.run_directory = directory.root();
   config.checkpoints.run_id = run_id;
-  config.checkpoints.environment = current_environment();
+  config.checkpoints.environment = facts.environment;
   config.checkpoints.add_snapshot = add_snapshot;
   config.bytes_of = [](const StepOutputs& outputs) { return outputs.bytes(); };
   config.controller_deadline = to_milliseconds(options_.controller_deadline_s);
@@ -217,6 +220,7 @@ RunResult Trainer::Impl::fit(Module& module, DataModule& data, const std::string
   for (const auto& callback : callbacks) {
     callback->set_run_directory(directory.root());
   }
+  const OpeningFacts facts = opening_facts(module);
   RunOpening opening;
   std::string run_id = run_name(directory.root());
   std::map<std::string, v1::CallbackState> loaded;
@@ -224,12 +228,12 @@ RunResult Trainer::Impl::fit(Module& module, DataModule& data, const std::string
   if (resumes) {
     loaded = load_states(callbacks, found->data.callback_states);
     run_id = found->run_id;
-    opening = run_resumed(opening_facts(), *found, *log, loop.resumed());
+    opening = run_resumed(facts, *found, *log, loop.resumed());
   } else {  // Also where a process was killed before its first event was in the log.
-    opening = run_started(opening_facts(), v1::STAGE_FIT, run_id);
+    opening = run_started(facts, v1::STAGE_FIT, run_id);
   }
   directory.write_config(nlohmann::json::parse(config_json()).dump(2) + "\n");
-  RunSystemConfig config = system_config(directory, run_id, std::move(callbacks));
+  RunSystemConfig config = system_config(directory, facts, run_id, std::move(callbacks));
   config.log = std::move(log);
   if (resumes) {
     config.state = RunState::from_proto(found->data.run_state);
@@ -262,7 +266,7 @@ RunResult Trainer::Impl::evaluate(Stage stage, Module& module, DataModule& data,
   auto callbacks = last_callbacks_;
   DataScope data_scope(data, stage);
   const DataLoaders loaders = evaluation_loaders(stage, data);
-  ModuleScope module_scope(module, stage);
+  ModuleScope module_scope(module, stage, options_.device);
   if (found) {
     const Snapshot snapshot = to_snapshot(found->data);
     module.on_load_checkpoint(StateDict(snapshot.state.module_state()));
@@ -275,15 +279,16 @@ RunResult Trainer::Impl::evaluate(Stage stage, Module& module, DataModule& data,
   for (const auto& callback : callbacks) {
     callback->set_run_directory(directory.root());
   }
+  const OpeningFacts facts = opening_facts(module);
   const std::string run_id = run_name(directory.root());
-  RunSystemConfig config = system_config(directory, run_id, std::move(callbacks));
+  RunSystemConfig config = system_config(directory, facts, run_id, std::move(callbacks));
   config.log = open_log(directory, nullptr);
   const SignalGuard signals(options_.handle_signals);
   RunSystem system(std::move(config));
   EvaluationResult evaluation;
   RunResult result = run(system, directory.root(), [&]() -> RunOutcome {
     try {
-      evaluation = run_evaluation(module_scope, loaders, options_, system, run_started(opening_facts(), stage, run_id));
+      evaluation = run_evaluation(module_scope, loaders, options_, system, run_started(facts, stage, run_id));
       data_scope.tear_down();
     } catch (const Interrupted& interrupted) {
       return {v1::RUN_STATUS_INTERRUPTED, interrupted.reason, {}, {}, interrupted.signal};

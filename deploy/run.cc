@@ -190,7 +190,7 @@ void print_metrics(const MetricMap& metrics) {
 
 void print_predictions(const std::vector<at::Tensor>& batches) {
   for (const auto& batch : batches) {
-    const auto rows = batch.to(at::kDouble).reshape({batch.dim() == 0 ? 1 : batch.size(0), -1}).contiguous();
+    const auto rows = batch.to(at::kCPU, at::kDouble).reshape({batch.dim() == 0 ? 1 : batch.size(0), -1}).contiguous();
     for (int64_t row = 0; row < rows.size(0); ++row) {
       const auto* first = rows.data_ptr<double>() + row * rows.size(1);
       std::cout << json(std::vector<double>(first, first + rows.size(1))).dump() << '\n';

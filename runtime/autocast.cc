@@ -2,14 +2,16 @@
 
 #include <ATen/autocast_mode.h>
 
+#include "runtime/torch_version.h"
+
 namespace troupe {
 
-AutocastGuard::AutocastGuard(Precision precision) : casts_(precision == Precision::kBf16Mixed) {
+AutocastGuard::AutocastGuard(Precision precision, at::DeviceType device)
+    : casts_(precision == Precision::kBf16Mixed), device_(device) {
   if (casts_) {
-    was_enabled_ = at::autocast::is_cpu_enabled();
-    dtype_before_ = at::autocast::get_autocast_cpu_dtype();
-    at::autocast::set_autocast_cpu_dtype(at::kBFloat16);
-    at::autocast::set_cpu_enabled(true);
+    was_enabled_ = is_autocast_enabled(device_);
+    dtype_before_ = autocast_dtype(device_);
+    set_autocast(device_, true, at::kBFloat16);
     at::autocast::increment_nesting();
   }
 }
@@ -19,8 +21,7 @@ AutocastGuard::~AutocastGuard() {
     if (at::autocast::decrement_nesting() == 0) {
       at::autocast::clear_cache();  // Casted weights are of this step: the next one finds them changed.
     }
-    at::autocast::set_cpu_enabled(was_enabled_);
-    at::autocast::set_autocast_cpu_dtype(dtype_before_);
+    set_autocast(device_, was_enabled_, dtype_before_);
   }
 }
 

@@ -234,7 +234,7 @@ void EvaluationLoop::run_batch(const Batch& batch, int64_t index, v1::Evaluation
   emitter_.publish_transient<typename Events::BatchStarted>();
   at::Tensor prediction;
   {
-    const AutocastGuard autocast(precision_);
+    const AutocastGuard autocast(precision_, module_.device().type());
     prediction = Events::step(module_, batch, index);
   }
   Events::on_batch_end(module_, batch, index);

@@ -9,7 +9,6 @@
 #include "runtime/error.h"
 #include "runtime/evaluation_loop.h"
 #include "runtime/round.h"
-#include "runtime/seed.h"
 
 namespace troupe {
 
@@ -18,7 +17,7 @@ using v1::LoopState;
 FitLoop::FitLoop(Module& module, std::shared_ptr<DataLoader> train, DataLoaders validation,
                  const TrainerOptions& options)
     : module_(module),
-      scope_(module, v1::STAGE_FIT),
+      scope_(module, v1::STAGE_FIT, options.device),
       train_loader_(std::move(train)),
       validation_loaders_(std::move(validation)),
       options_(options),
@@ -117,15 +116,14 @@ void FitLoop::check_sanity() {
     set_position(v1::STAGE_SANITY_CHECK);
     training_.set_modes_before_evaluation(modules_in_eval_mode(module_));
     if (!progress.running()) {
-      training_.set_rng_before_sanity_check(default_rng_state());
+      training_.remember_rng();
       progress.set_sanity_check(true);
       emitter_->publish<SanityCheckStarted>();
     }
     evaluation.on_batch_boundary = [this] { check_interrupt(); };
     evaluation.run(validation_loaders_, limits_.sanity_batches, progress);
     training_.set_modes_before_evaluation(std::nullopt);
-    set_default_rng_state(training_.rng_before_sanity_check());
-    training_.set_rng_before_sanity_check({});
+    training_.put_back_rng();
     set_position(v1::STAGE_SANITY_CHECK);
     emitter_->publish<SanityCheckEnded>();
   }
@@ -260,7 +258,7 @@ bool FitLoop::train_batch() {
 }
 
 at::Tensor FitLoop::training_step(const Batch& batch, int64_t index) {
-  const AutocastGuard autocast(options_.precision);
+  const AutocastGuard autocast(options_.precision, module_.device().type());
   if (training_.automatic()) {
     return module_.training_step(batch, index);
   }

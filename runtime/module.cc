@@ -65,6 +65,23 @@ std::vector<std::unique_ptr<Callback>> Module::configure_callbacks() {
   return {};
 }
 
+Batch Module::transfer_batch(Batch batch) {
+  if (outlet_.device.is_cpu()) {
+    return batch;
+  }
+  const auto move = [&](at::Tensor& tensor) {
+    if (tensor.defined()) {
+      tensor = tensor.to(outlet_.device, /*non_blocking=*/true);  // Only from pinned memory does it go on behind.
+    }
+  };
+  move(batch.data);
+  move(batch.target);
+  for (auto& tensor : batch.more) {
+    move(tensor);
+  }
+  return batch;
+}
+
 void Module::configure_gradient_clipping(std::optional<double> value, GradientClipAlgorithm algorithm) {
   if (!value) {
     return;

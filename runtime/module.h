@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "runtime/batch.h"
+#include "runtime/device.h"
 #include "runtime/event.h"
 #include "runtime/lr_schedule.h"
 #include "runtime/manual_optimizer.h"
@@ -133,8 +134,8 @@ class Module : public torch::nn::Module {
 
   // What the loop does by default, for a module that does it otherwise; none has an event of its own.
 
-  /// Gives each batch to the steps, in the form and on the device that they want.
-  virtual Batch transfer_batch(Batch batch) { return batch; }
+  /// Gives each batch to the steps, in the form and on the device that they want. As it is here: on device().
+  virtual Batch transfer_batch(Batch batch);
   /// Clips the gradients of the optimizer's parameters before a step, as the trainer's options say; `value` is unset
   /// when they say nothing. Gradients of parameters that the optimizer does not hold count for nothing.
   virtual void configure_gradient_clipping(std::optional<double> value, GradientClipAlgorithm algorithm);
@@ -161,6 +162,8 @@ class Module : public torch::nn::Module {
   /// Which of several loaders the batch of an evaluation comes from.
   int64_t dataloader_index() const { return position_.dataloader_index(); }
   bool sanity_checking() const { return position_.stage() == v1::STAGE_SANITY_CHECK; }
+  /// Where the module was when the run, or its evaluation, began: the device of its first parameter.
+  at::Device device() const { return outlet_.device; }
   /// Optimizer steps completed.
   int64_t global_step() const { return static_cast<int64_t>(position_.global_step()); }
 
@@ -180,6 +183,7 @@ class Module : public torch::nn::Module {
     const std::function<void(v1::UserEvent)>* emit = nullptr;
     ManualOptimization* manual = nullptr;
     torch::optim::Optimizer* optimizer = nullptr;  // Whose parameters' gradients are clipped; null: all.
+    at::Device device = at::kCPU;
   };
 
   Position position_;
@@ -190,7 +194,9 @@ class Module : public torch::nn::Module {
 /// They may be nested: the end of one puts back what it found.
 class ModuleContext {
  public:
-  explicit ModuleContext(Module& module) : module_(module), outer_(module.outlet_) {}
+  explicit ModuleContext(Module& module) : module_(module), outer_(module.outlet_) {
+    module_.outlet_.device = device_of(module);
+  }
   ~ModuleContext() { module_.outlet_ = outer_; }
   ModuleContext(const ModuleContext&) = delete;
   ModuleContext& operator=(const ModuleContext&) = delete;

@@ -155,6 +155,7 @@ struct StateSaver {
 };
 
 struct StateLoader {
+  at::Device device;
   const StateDict& scalars;
   const std::map<std::string, const at::Tensor*>& tensors;
   const std::string& prefix;
@@ -162,7 +163,7 @@ struct StateLoader {
   void operator()(const char* name, at::Tensor& tensor) {
     const auto found = tensors.find(prefix + name);
     if (found != tensors.end()) {
-      tensor = found->second->clone();
+      tensor = found->second->to(device, found->second->scalar_type(), /*non_blocking=*/false, /*copy=*/true);
     }
   }
 };
@@ -341,11 +342,12 @@ void restore_optimizer(Optimizer& optimizer, const torch::nn::Module& module, in
   }
   optimizer.state().clear();
   for (const auto& saved : state.parameters()) {
+    const at::Tensor& parameter = parameters.at(saved.parameter());
     auto restored = make_state(state.type());
     const StateDict scalars(saved.scalars());
     const std::string prefix = tensor_prefix(index, saved.parameter());
-    visit_state(*restored, StateLoader{scalars, by_name, prefix});
-    optimizer.state()[optimizer_state_key(parameters.at(saved.parameter()))] = std::move(restored);
+    visit_state(*restored, StateLoader{parameter.device(), scalars, by_name, prefix});
+    optimizer.state()[optimizer_state_key(parameter)] = std::move(restored);
   }
 }
 

@@ -3,6 +3,7 @@
 #include <cxxabi.h>
 
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "runtime/callback.h"
@@ -58,8 +59,12 @@ InputRecorded input_of_signal(int signal) {
   return input;
 }
 
-ModuleScope::ModuleScope(Module& module, Stage stage) : module_(module), stage_(stage) {
+ModuleScope::ModuleScope(Module& module, Stage stage, const std::string& device) : module_(module), stage_(stage) {
+  const auto target = device.empty() ? std::nullopt : std::optional(find_device(device));
   module_.setup(stage_);
+  if (target) {
+    module_.to(*target);
+  }
 }
 
 ModuleScope::~ModuleScope() {

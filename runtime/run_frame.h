@@ -31,8 +31,8 @@ InputRecorded input_of_signal(int signal);
 /// The module between its setup and its teardown hook.
 class ModuleScope {
  public:
-  /// Calls setup.
-  ModuleScope(Module& module, Stage stage);
+  /// Calls setup, then moves the module to the device of this name unless it is empty. Throws as find_device.
+  ModuleScope(Module& module, Stage stage, const std::string& device = {});
   /// Calls teardown, unless tear_down() has done so; what it throws is dropped.
   ~ModuleScope();
   ModuleScope(const ModuleScope&) = delete;

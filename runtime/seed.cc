@@ -1,6 +1,5 @@
 #include "runtime/seed.h"
 
-#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Context.h>
 
 #include <mutex>
@@ -13,20 +12,20 @@ void seed_everything(uint64_t seed) {
   at::manual_seed(seed);
 }
 
-at::Tensor default_rng_state() {
-  at::Generator generator = at::detail::getDefaultCPUGenerator();
+at::Tensor default_rng_state(at::Device device) {
+  at::Generator generator = at::globalContext().defaultGenerator(device);
   const std::lock_guard lock(generator.mutex());
   return generator.get_state();
 }
 
-void set_default_rng_state(const at::Tensor& state) {
-  at::Generator generator = at::detail::getDefaultCPUGenerator();
+void set_default_rng_state(const at::Tensor& state, at::Device device) {
+  at::Generator generator = at::globalContext().defaultGenerator(device);
   const std::lock_guard lock(generator.mutex());
   try {
     generator.set_state(state);
   } catch (const c10::Error& error) {
-    throw MismatchError(std::string("default random generator: cannot take this state: ") +
-                        error.what_without_backtrace());
+    throw MismatchError("default random generator of " + device.str() +
+                        ": cannot take this state: " + error.what_without_backtrace());
   }
 }
 

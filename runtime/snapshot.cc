@@ -5,6 +5,7 @@
 #include <map>
 #include <sstream>
 
+#include "runtime/device.h"
 #include "runtime/error.h"
 #include "runtime/seed.h"
 #include "runtime/tensor_copies.h"
@@ -14,7 +15,18 @@ namespace troupe {
 namespace {
 
 constexpr char kGradientPrefix[] = "gradient.";
-constexpr char kCpuRng[] = "rng.cpu";
+constexpr char kRngPrefix[] = "rng.";
+
+/// Devices with a default generator that the module draws from.
+std::vector<at::Device> drawing_devices(const torch::nn::Module& module) {
+  std::vector<at::Device> devices{at::kCPU};
+  for (const at::Device device : accelerators_of(module)) {
+    if (device.is_cuda()) {
+      devices.push_back(device);
+    }
+  }
+  return devices;
+}
 
 std::string describe_tensor(const at::Tensor& tensor) {
   std::ostringstream text;
@@ -135,16 +147,24 @@ void restore_gradients(torch::nn::Module& module, const std::vector<NamedTensor>
   }
 }
 
-void capture_rng(TensorCopies& copies) {
-  copies.add(kCpuRng, default_rng_state());
+std::vector<NamedTensor> rng_states(const torch::nn::Module& module) {
+  std::vector<NamedTensor> states;
+  for (const at::Device device : drawing_devices(module)) {
+    states.push_back({kRngPrefix + device.str(), default_rng_state(device)});
+  }
+  return states;
 }
 
-void restore_rng(const std::vector<NamedTensor>& tensors) {
-  const auto* state = find_tensor(tensors, kCpuRng);
-  if (state == nullptr) {
-    throw MismatchError("the checkpoint holds no random generator state ('rng.cpu'): it cannot continue a run");
+void restore_rng(const torch::nn::Module& module, const std::vector<NamedTensor>& states, const std::string& prefix) {
+  for (const at::Device device : drawing_devices(module)) {
+    const std::string name = prefix + device.str();
+    const auto* state = find_tensor(states, name);
+    if (state != nullptr) {
+      set_default_rng_state(*state, device);
+    } else if (device.is_cpu()) {
+      throw MismatchError("the checkpoint holds no random generator state ('" + name + "'): it cannot continue a run");
+    }
   }
-  set_default_rng_state(*state);
 }
 
 }  // namespace troupe

@@ -5,9 +5,11 @@
 #include <troupe/v1/checkpoint.pb.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "runtime/device_copies.h"
 #include "runtime/event.h"
 
 namespace troupe {
@@ -30,6 +32,8 @@ struct Snapshot {
   v1::TrainingState state;
   Position position;
   uint64_t elapsed_us = 0;
+  /// What comes from other devices may still be on its way: wait() before the tensors are read.
+  DeviceCopies device_copies;
 };
 
 /// The tensor of this name, or nullptr.
@@ -53,8 +57,12 @@ void capture_gradients(const torch::nn::Module& module, TensorCopies& copies);
 /// Puts them back; parameters that have none in `tensors` get none.
 void restore_gradients(torch::nn::Module& module, const std::vector<NamedTensor>& tensors);
 
-/// The default CPU generator's state, as the tensor "rng.cpu".
-void capture_rng(TensorCopies& copies);
-void restore_rng(const std::vector<NamedTensor>& tensors);
+/// The states of the default generators that a module draws from: the CPU's, as "rng.cpu", and those of the CUDA
+/// devices that hold it, as "rng.cuda:0". Copies, on the CPU.
+std::vector<NamedTensor> rng_states(const torch::nn::Module& module);
+/// Puts back those of `states` that rng_states(module) would give; a generator that has none there is left alone. The
+/// names begin with `prefix` in place of "rng.". Throws MismatchError when the CPU's is missing.
+void restore_rng(const torch::nn::Module& module, const std::vector<NamedTensor>& states,
+                 const std::string& prefix = "rng.");
 
 }  // namespace troupe

@@ -73,9 +73,9 @@ void require_storable(const torch::nn::Module& module) {
   for (const auto& named : named_state(module)) {
     const std::string name = without_module_prefix(named.name);
     require_utf8(name);
-    if (!named.tensor.is_cpu()) {
+    if (!named.tensor.is_cpu() && !named.tensor.is_cuda()) {
       throw ConfigError("fit: the module's tensor '" + name + "' is on the device " + named.tensor.device().str() +
-                        "; only the CPU is supported: leave the module there");
+                        "; supported are the CPU and CUDA devices");
     }
     if (named.tensor.layout() != at::kStrided) {
       throw ConfigError("fit: the module's tensor '" + name + "' is sparse: a checkpoint holds dense ones only");
@@ -85,6 +85,7 @@ void require_storable(const torch::nn::Module& module) {
 }
 
 void add_snapshot(Snapshot& snapshot, CheckpointParts& parts) {
+  snapshot.device_copies.wait();
   for (const auto& named : snapshot.tensors) {
     parts.tensors.push_back(view_tensor(named));
   }

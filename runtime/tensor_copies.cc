@@ -14,11 +14,13 @@ bool fits(const at::Tensor& copy, const at::Tensor& tensor) {
   return copy.scalar_type() == tensor.scalar_type() && copy.sizes() == tensor.sizes();
 }
 
-void copy_into(at::Tensor& copy, const at::Tensor& tensor) {
+void copy_into(at::Tensor& copy, const at::Tensor& tensor, DeviceCopies& device_copies) {
   if (tensor.nbytes() == 0) {
     return;  // There is no memory to point at.
   }
-  if (tensor.is_cpu() && tensor.is_contiguous()) {
+  if (!tensor.is_cpu()) {
+    device_copies.add(tensor, copy);
+  } else if (tensor.is_contiguous()) {
     std::memcpy(copy.data_ptr(), tensor.data_ptr(), tensor.nbytes());
   } else {
     copy.copy_(tensor);
@@ -28,6 +30,7 @@ void copy_into(at::Tensor& copy, const at::Tensor& tensor) {
 }  // namespace
 
 TensorCopies::TensorCopies(Snapshot& snapshot) : snapshot_(snapshot) {
+  snapshot_.device_copies.wait();  // Of a capture that nobody read.
   for (auto* tensors : {&snapshot.tensors, &snapshot.spare}) {
     for (auto& named : *tensors) {
       spare_.emplace(std::move(named.name), std::move(named.tensor));
@@ -54,9 +57,9 @@ void TensorCopies::add(const std::string& name, const at::Tensor& tensor) {
     spare_.erase(spare);
   }
   if (!copy.defined()) {
-    copy = torch::empty(source.sizes(), torch::dtype(source.scalar_type()));
+    copy = source.is_cpu() ? torch::empty(source.sizes(), torch::dtype(source.scalar_type())) : empty_pinned(source);
   }
-  copy_into(copy, source);
+  copy_into(copy, source, snapshot_.device_copies);
   snapshot_.tensors.push_back({name, std::move(copy)});
 }
 

@@ -8,8 +8,8 @@
 namespace troupe {
 
 /// Copies tensors into a snapshot, into the memory that it had for those of the same name, dtype and shape before: its
-/// pages are there then, and a copy costs what a memcpy does. Begins with the snapshot empty. For the time of one
-/// capture.
+/// pages are there then, and a copy costs what a memcpy does. What is on another device is copied behind, into pinned
+/// memory: see Snapshot::device_copies. Begins with the snapshot empty. For the time of one capture.
 class TensorCopies {
  public:
   explicit TensorCopies(Snapshot& snapshot);
@@ -19,6 +19,8 @@ class TensorCopies {
   TensorCopies& operator=(const TensorCopies&) = delete;
 
   void add(const std::string& name, const at::Tensor& tensor);
+  /// The end of the capture: from here on the originals may change. Throws c10::Error when a device fails.
+  void finish() { snapshot_.device_copies.fence(); }
 
  private:
   Snapshot& snapshot_;

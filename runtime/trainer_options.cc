@@ -93,6 +93,7 @@ void TrainerOptions::describe(OptionVisitor& visit) {
   visit("enable_progress_bar", enable_progress_bar, "Add a progress bar if none is given.");
   visit("enable_model_summary", enable_model_summary, "Print a table of the modules.");
   visit("barebones", barebones, "Only the loop: no default callback, no sanity check, no metrics; for measuring.");
+  visit("device", device, "Where to compute: cpu, cuda, cuda:1; empty: where the module is.");
   visit("precision", precision, "Steps in float32, or in bfloat16 where autocast allows it.");
   visit("detect_anomaly", detect_anomaly, "A backward pass that gives NaN is an error that names the batch; slow.");
   visit("deterministic", deterministic, "Use deterministic algorithms only.");

@@ -63,6 +63,7 @@ struct TrainerOptions {
   bool enable_model_summary = true;
   bool barebones = false;  ///< Nothing but the loop, for measuring: see effective(). log() of the module does nothing.
 
+  std::string device = {};  ///< Where to move the module before a run: "cpu", "cuda", "cuda:1". Empty: nowhere.
   Precision precision = Precision::k32;
   bool detect_anomaly = false;  ///< A backward pass that yields NaN is an error that names the batch. Slow.
   bool deterministic = false;   ///< Ask LibTorch for deterministic algorithms; an operation without one throws.

@@ -19,7 +19,14 @@
 namespace troupe {
 namespace {
 
-constexpr char kRngBeforeSanityCheck[] = "rng.before_sanity_check";
+// The CPU's has the name without the device: the format knew no other one at first.
+constexpr char kCpuRngBeforeSanityCheck[] = "rng.before_sanity_check";
+constexpr char kRngBeforeSanityCheckPrefix[] = "rng.before_sanity_check.";
+
+std::string name_before_sanity_check(const std::string& name) {
+  const std::string device = name.substr(name.find('.') + 1);
+  return device == "cpu" ? kCpuRngBeforeSanityCheck : kRngBeforeSanityCheckPrefix + device;
+}
 
 void check_config(const OptimizerConfig& config, bool automatic) {
   if (config.optimizer == nullptr) {
@@ -154,6 +161,7 @@ void Training::prepare_shadows() {
     for (size_t index = 0; index < optimizers_.size(); ++index) {
       reserve_optimizer(optimizer(index), module_, static_cast<int>(index), copies);
     }
+    copies.finish();
   }
 }
 
@@ -170,6 +178,7 @@ std::shared_ptr<Snapshot> Training::capture(bool weights_only) {
   TensorCopies copies(*snapshot);
   capture_module(module_, copies);
   if (weights_only) {
+    copies.finish();
     return snapshot;
   }
   for (size_t index = 0; index < optimizers_.size(); ++index) {
@@ -181,9 +190,12 @@ std::shared_ptr<Snapshot> Training::capture(bool weights_only) {
   if (holds_gradients()) {
     capture_gradients(module_, copies);
   }
-  capture_rng(copies);
-  if (rng_before_sanity_check_.defined()) {
-    copies.add(kRngBeforeSanityCheck, rng_before_sanity_check_);
+  copies.finish();
+  for (const auto& generator : rng_states(module_)) {
+    copies.add(generator.name, generator.tensor);
+  }
+  for (const auto& generator : rng_before_sanity_check_) {
+    copies.add(name_before_sanity_check(generator.name), generator.tensor);
   }
   *state.mutable_loop() = loop_;
   epoch_metrics_.save(state.mutable_loop()->mutable_epoch_metrics());
@@ -197,7 +209,13 @@ std::shared_ptr<Snapshot> Training::capture(bool weights_only) {
   return snapshot;
 }
 
+void Training::put_back_rng() {
+  restore_rng(module_, rng_before_sanity_check_);
+  rng_before_sanity_check_.clear();
+}
+
 void Training::restore(const Snapshot& snapshot) {
+  snapshot.device_copies.wait();
   const auto& state = snapshot.state;
   const auto count = static_cast<int>(optimizers_.size());
   if (state.optimizers_size() != count) {
@@ -221,9 +239,12 @@ void Training::restore(const Snapshot& snapshot) {
   epoch_metrics_.load(loop_.epoch_metrics());
   loop_.clear_epoch_metrics();
   restore_gradients(module_, snapshot.tensors);
-  restore_rng(snapshot.tensors);
-  if (const auto* rng = find_tensor(snapshot.tensors, kRngBeforeSanityCheck)) {
-    rng_before_sanity_check_ = rng->clone();
+  restore_rng(module_, snapshot.tensors);
+  rng_before_sanity_check_.clear();
+  for (const auto& generator : rng_states(module_)) {
+    if (const auto* state = find_tensor(snapshot.tensors, name_before_sanity_check(generator.name))) {
+      rng_before_sanity_check_.push_back({generator.name, state->clone()});
+    }
   }
   const auto& eval_mode = state.modules_in_eval_mode();
   set_modules_in_eval_mode(module_, {eval_mode.begin(), eval_mode.end()});

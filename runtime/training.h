@@ -100,9 +100,9 @@ class Training {
   void set_modes_before_evaluation(std::optional<std::vector<std::string>> modes) {
     modes_before_evaluation_ = std::move(modes);
   }
-  /// The generator's state as the sanity check found it, which puts it back: kept in snapshots taken inside it.
-  void set_rng_before_sanity_check(at::Tensor state) { rng_before_sanity_check_ = std::move(state); }
-  const at::Tensor& rng_before_sanity_check() const { return rng_before_sanity_check_; }
+  /// Around the sanity check, which leaves the generators' states as it finds them: kept in snapshots taken inside it.
+  void remember_rng() { rng_before_sanity_check_ = rng_states(module_); }
+  void put_back_rng();
   /// Names of the submodules that do not train: those in eval mode, but while an evaluation runs those that were.
   std::vector<std::string> modules_not_training() const;
 
@@ -180,7 +180,7 @@ class Training {
   v1::LoopState loop_;
   MetricCollector epoch_metrics_;
   std::optional<std::vector<std::string>> modes_before_evaluation_;
-  at::Tensor rng_before_sanity_check_;
+  std::vector<NamedTensor> rng_before_sanity_check_;  // Empty outside it.
   std::function<StateDict()> data_state_;
   SnapshotPool shadows_;
 };

@@ -30,7 +30,7 @@ class PredictionSaver {
   }
 
   void on(const troupe::PredictEnded& /*event*/) {
-    const auto all = torch::cat(batches_).to(torch::kFloat).contiguous();
+    const auto all = torch::cat(batches_).to(torch::kCPU, torch::kFloat).contiguous();
     const std::span<const float> elements(all.data_ptr<float>(), static_cast<size_t>(all.numel()));
     troupe::write_npy(path_, elements, all.sizes());
   }

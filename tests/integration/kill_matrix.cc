@@ -1,7 +1,7 @@
 // Kills a run with SIGKILL, or stops it with SIGTERM, at random instants and takes it up again until it ends; then
 // holds it to a run that was never broken, bit for bit.
 //
-//   kill_matrix [--kills 60] [--seed S] [--threads 1] [--keep]
+//   kill_matrix [--kills 60] [--seed S] [--threads 1] [--device cuda] [--keep]
 //
 // Instants: any moment of the process's life, and visits of the fault points in the code. Prints the seed, every run
 // that ends differently with what was done to it, and last "N kills, N equal".
@@ -49,14 +49,18 @@ struct Blow {
 /// The training process, with its output in a file.
 class Process {
  public:
-  Process(const fs::path& run_dir, int threads, const Fault& fault, const fs::path& output, const fs::path& visits) {
-    std::vector<std::string> words{"kill_matrix", "--train", run_dir.string(), "--threads", std::to_string(threads)};
-    if (!fault.point.empty()) {
-      words.insert(words.end(), {"--fault", fault.point, "--visit", std::to_string(fault.visit)});
-    }
-    if (!visits.empty()) {
-      words.insert(words.end(), {"--visits", visits.string()});
-    }
+  Process(const KilledRun& run, const fs::path& output) {
+    std::vector<std::string> words{"kill_matrix", "--train", run.run_dir.string(), "--threads",
+                                   std::to_string(run.num_threads)};
+    const auto add_option = [&](const char* name, const std::string& value) {
+      if (!value.empty()) {
+        words.insert(words.end(), {name, value});
+      }
+    };
+    add_option("--device", run.device);
+    add_option("--fault", run.fault.point);
+    add_option("--visit", std::to_string(run.fault.visit));
+    add_option("--visits", run.visits_file);
     std::vector<char*> arguments;
     for (auto& word : words) {
       arguments.push_back(word.data());
@@ -95,14 +99,18 @@ Fingerprint fingerprint(const fs::path& run_dir) {
 
 class KillMatrix {
  public:
-  KillMatrix(uint32_t seed, int threads) : random_(seed), threads_(threads) {}
+  /// `how`: what every process trains with.
+  KillMatrix(uint32_t seed, KilledRun how) : random_(seed), how_(std::move(how)) {}
 
   /// The unbroken run: what the others are held to, how long it takes, and how often it visits each fault point.
   void run_unbroken() {
     const fs::path run_dir = folder_.path() / "unbroken";
     const fs::path visits = folder_.path() / "visits";
     const auto started = std::chrono::steady_clock::now();
-    const int status = Process(run_dir, threads_, {}, folder_.path() / "output", visits).wait();
+    KilledRun run = how_;
+    run.run_dir = run_dir;
+    run.visits_file = visits;
+    const int status = Process(run, folder_.path() / "output").wait();
     if (status != 0) {
       throw std::runtime_error("the unbroken run ended with status " + std::to_string(status) + ":\n" +
                                read_file(folder_.path() / "output"));
@@ -177,7 +185,10 @@ class KillMatrix {
   }
 
   int strike(const fs::path& run_dir, const fs::path& output, const Blow& blow) const {
-    const Process process(run_dir, threads_, blow.fault, output, {});
+    KilledRun run = how_;
+    run.run_dir = run_dir;
+    run.fault = blow.fault;
+    const Process process(run, output);
     if (blow.signal != 0 && blow.fault.point.empty()) {
       std::this_thread::sleep_for(blow.after);
       process.send(blow.signal);
@@ -186,7 +197,7 @@ class KillMatrix {
   }
 
   std::mt19937 random_;
-  int threads_;
+  KilledRun how_;
   TemporaryFolder folder_;
   Fingerprint unbroken_;
   std::chrono::microseconds duration_{0};
@@ -195,9 +206,10 @@ class KillMatrix {
   int kept_ = 0;
 };
 
-int run_matrix(int kills, uint32_t seed, int threads, bool keep) {
-  std::cout << "seed " << seed << ", " << threads << " thread(s)" << std::endl;
-  KillMatrix matrix(seed, threads);
+int run_matrix(int kills, uint32_t seed, const KilledRun& how, bool keep) {
+  std::cout << "seed " << seed << ", " << how.num_threads << " thread(s)"
+            << (how.device.empty() ? "" : ", device " + how.device) << std::endl;
+  KillMatrix matrix(seed, how);
   matrix.run_unbroken();
   int done = 0;
   while (done < kills) {
@@ -222,6 +234,7 @@ int run_command_line(int argc, char** argv) {
   app.add_option("--kills", kills, "How often")->check(CLI::PositiveNumber);
   app.add_option("--seed", seed, "What the instants are drawn from; printed");
   app.add_option("--threads", run.num_threads, "LibTorch's intra-op threads")->check(CLI::PositiveNumber);
+  app.add_option("--device", run.device, "Where to train: cpu, cuda, cuda:1; not given: the CPU");
   app.add_flag("--keep", keep, "Keep runs that end differently, in the current folder");
   app.add_option("--train", train, "")->group("");  // The process that is killed.
   app.add_option("--fault", run.fault.point, "")->group("");
@@ -233,7 +246,7 @@ int run_command_line(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : 2;
   }
   if (train.empty()) {
-    return run_matrix(kills, seed, run.num_threads, keep);
+    return run_matrix(kills, seed, run, keep);
   }
   run.run_dir = train;
   run.visits_file = visits;

@@ -17,7 +17,7 @@
 #include "runtime/event_log_reader.h"
 #include "runtime/fault_point.h"
 #include "runtime/run_directory.h"
-#include "tests/support/noisy_fit.h"
+#include "tests/support/noisy_trainer.h"
 
 namespace troupe {
 namespace {
@@ -101,17 +101,11 @@ class Counter {
 };
 
 TrainerOptions options_of(const KilledRun& run) {
-  TrainerOptions options;
-  options.max_epochs = kEpochs;
-  options.accumulate_grad_batches = 3;
+  TrainerOptions options = noisy_options(run.run_dir, kEpochs);
   options.val_check_interval = 0.3;
-  options.log_every_n_steps = 1;
-  options.enable_progress_bar = false;
-  options.enable_model_summary = false;
-  options.seed = 3;
   options.num_threads = run.num_threads;
+  options.device = run.device;
   options.log_segment_bytes = 4096;
-  options.run_dir = run.run_dir.string();
   return options;
 }
 
@@ -124,11 +118,7 @@ void add_callbacks(Trainer& trainer) {
   trainer.add(LearningRateMonitor());
   trainer.add(CSVLogger());
   trainer.add(Counter());
-  trainer.on<TrainEpochEnded>("final", [](const TrainEpochEnded&, Control& control) {
-    v1::SaveCheckpoint save;
-    save.set_path("checkpoints/final.ckpt");
-    control.save_checkpoint(save);
-  });
+  save_at<TrainEpochEnded>(trainer, "final");
 }
 
 bool has_checkpoint(const std::filesystem::path& run_dir) {

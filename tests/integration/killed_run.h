@@ -15,6 +15,7 @@ struct Fault {
 struct KilledRun {
   std::filesystem::path run_dir;
   int num_threads = 1;
+  std::string device;  ///< As TrainerOptions::device.
   Fault fault;
   std::filesystem::path visits_file;  ///< Where to write how often each fault point was visited; empty: nowhere.
 };

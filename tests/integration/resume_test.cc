@@ -17,7 +17,7 @@
 #include "runtime/error.h"
 #include "runtime/event_log_verify.h"
 #include "tests/support/files.h"
-#include "tests/support/noisy_fit.h"
+#include "tests/support/noisy_trainer.h"
 #include "tests/support/rewrite_checkpoint.h"
 #include "tests/support/run_fingerprint.h"
 #include "tests/support/temporary_folder.h"
@@ -62,24 +62,11 @@ Fit fit(const fs::path& run_dir, int64_t stop_at, const std::string& resume) {
   NoisyModule module(kEpochs * kTrainBatches / 3);
   torch::manual_seed(resume.empty() ? 11 : 98);
   NoisyData data(/*restores=*/!resume.empty());
-  TrainerOptions options;
-  options.max_epochs = kEpochs;
-  options.accumulate_grad_batches = 3;
-  options.val_check_interval = 0.4;
-  options.log_every_n_steps = 1;
-  options.enable_progress_bar = false;
-  options.enable_model_summary = false;
-  options.seed = 3;
-  options.run_dir = run_dir.string();
-  Trainer trainer(options);
+  Trainer trainer(noisy_options(run_dir, kEpochs));
   // The loss falls, so with kMax what the callbacks remember is long ago.
   trainer.add(ModelCheckpoint({.monitor = "val_loss", .mode = Mode::kMax, .save_top_k = 2, .save_last = true}));
   trainer.add(EarlyStopping({.monitor = "val_loss", .patience = 100, .mode = Mode::kMax}));
-  trainer.on<TrainEpochEnded>("final", [](const TrainEpochEnded&, Control& control) {
-    v1::SaveCheckpoint save;
-    save.set_path("checkpoints/final.ckpt");
-    control.save_checkpoint(save);
-  });
+  save_at<TrainEpochEnded>(trainer, "final");
   trainer.add(LearningRateMonitor());
   trainer.add(CSVLogger());
   Fit fit;

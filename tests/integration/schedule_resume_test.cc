@@ -15,6 +15,7 @@
 #include "runtime/error.h"
 #include "runtime/tensor_dataset.h"
 #include "tests/support/files.h"
+#include "tests/support/noisy_trainer.h"
 #include "tests/support/rewrite_checkpoint.h"
 #include "tests/support/run_fingerprint.h"
 #include "tests/support/temporary_folder.h"
@@ -93,11 +94,7 @@ RunResult fit(const Configure& configure, const fs::path& run_dir, int64_t stop_
   options.enable_model_summary = false;
   options.run_dir = run_dir.string();
   Trainer trainer(options);
-  trainer.on<TrainEpochEnded>("final", [](const TrainEpochEnded&, Control& control) {
-    v1::SaveCheckpoint save;
-    save.set_path("checkpoints/final.ckpt");
-    control.save_checkpoint(save);
-  });
+  save_at<TrainEpochEnded>(trainer, "final");
   trainer.add(LearningRateMonitor({.log_momentum = true}));
   trainer.add(CSVLogger());
   return trainer.fit(*module, data, resume);

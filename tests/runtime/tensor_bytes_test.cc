@@ -28,7 +28,7 @@ TEST_CASE("a module that no checkpoint could hold is refused when the fit starts
   CHECK(refusal("spectrum", torch::zeros({2}, torch::kComplexFloat)) ==
         "checkpoint: tensor 'module.spectrum' is of dtype ComplexFloat, which the format does not have");
   CHECK(refusal("far", torch::empty({2}, torch::device(torch::kMeta))) ==
-        "fit: the module's tensor 'far' is on the device meta; only the CPU is supported: leave the module there");
+        "fit: the module's tensor 'far' is on the device meta; supported are the CPU and CUDA devices");
   CHECK(refusal("sparse", torch::zeros({2, 2}).to_sparse()) ==
         "fit: the module's tensor 'sparse' is sparse: a checkpoint holds dense ones only");
   CHECK(refusal("\xff", torch::zeros({2})) ==

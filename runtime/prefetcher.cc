@@ -35,6 +35,7 @@ Prefetcher::Prefetcher(const std::shared_ptr<const Dataset>& dataset, const Data
   try {
     for (int worker = 0; worker < options.num_workers; ++worker) {
       threads_.emplace_back([this, worker, &started, maker = BatchMaker(dataset, options)]() mutable {
+        (void)at::get_num_threads();  // LibTorch 2 gives a thread the default at its first question; not after this.
         at::set_num_threads(1);
         started.count_down();
         work(worker, std::move(maker));

@@ -63,7 +63,12 @@ ModuleScope::ModuleScope(Module& module, Stage stage, const std::string& device)
   const auto target = device.empty() ? std::nullopt : std::optional(find_device(device));
   module_.setup(stage_);
   if (target) {
-    module_.to(*target);
+    try {
+      module_.to(*target);
+    } catch (...) {  // It may have no room there.
+      try_to([this] { tear_down(); });
+      throw;
+    }
   }
 }
 

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <filesystem>
 #include <set>
+#include <stdexcept>
 
 #include "actors/trainer.h"
 #include "runtime/device.h"
@@ -310,6 +311,16 @@ class LookingModule : public Module {
   torch::nn::Linear linear_{nullptr};
 };
 
+/// Cannot be moved, as one that is larger than the device.
+class HeavyModule : public LookingModule {
+ public:
+  using LookingModule::to;
+  void to(at::Device /*device*/, bool /*non_blocking*/) override { throw std::runtime_error("too heavy"); }
+  void teardown(Stage /*stage*/) override { ++teardowns; }
+
+  int teardowns = 0;
+};
+
 class LookingData : public DataModule {
  public:
   std::shared_ptr<DataLoader> train_dataloader() override { return loader(); }
@@ -371,4 +382,15 @@ TEST_CASE("module and batches are on the device that the trainer is told, and pr
     CHECK_THROWS_AS(Trainer(options).fit(module, data), ConfigError);
     CHECK_FALSE(fs::exists(folder.path() / "run"));
   }
+}
+
+TEST_CASE("a module that cannot be moved is torn down as it was set up") {
+  const TemporaryFolder folder;
+  TrainerOptions options;
+  options.run_dir = (folder.path() / "run").string();
+  options.device = "cpu";
+  HeavyModule module;
+  LookingData data;
+  CHECK_THROWS_WITH_AS(Trainer(options).fit(module, data), "too heavy", std::runtime_error);
+  CHECK(module.teardowns == 1);
 }

@@ -20,6 +20,7 @@
 #include "runtime/evaluation_run.h"
 #include "runtime/exception_text.h"
 #include "runtime/fit_loop.h"
+#include "runtime/known_inputs.h"
 #include "runtime/run_directory.h"
 #include "runtime/seed.h"
 #include "runtime/tensor_bytes.h"

@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "runtime/decided_before.h"
 #include "runtime/event.h"
-#include "runtime/repeated_inputs.h"
 
 namespace troupe {
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "runtime/decided_before.h"
 #include "runtime/event.h"
-#include "runtime/repeated_inputs.h"
 #include "runtime/run_state.h"
 
 namespace troupe {

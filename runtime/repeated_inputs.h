@@ -2,10 +2,10 @@
 
 #include <cstdint>
 #include <deque>
-#include <filesystem>
 #include <string>
 #include <vector>
 
+#include "runtime/decided_before.h"
 #include "runtime/event.h"
 
 namespace troupe {
@@ -29,19 +29,6 @@ struct KnownInputs {
   uint64_t landmarks = 0;           ///< As far as any process came.
   /// Before the checkpoint: when controllers were asked because a time had come.
   std::vector<v1::ClockDecision> decided = {};
-};
-
-/// Reads it for the event of seq `from_seq` of the effective history, which is RunStarted or a CheckpointTaken. Of the
-/// processes that have run past it, the last one to reach a place says what happened there. Signals and operators'
-/// stops are left out: they were about the process, and it ended. So are those of the run that this one was forked
-/// from. Throws as EventLogReader.
-KnownInputs read_known_inputs(const std::filesystem::path& events_dir, uint64_t from_seq);
-
-/// What an earlier process decided by the clock at a place that this one has come to.
-enum class DecidedBefore {
-  kUnknown,  ///< It did not come so far: the clock decides.
-  kYes,
-  kNo,
 };
 
 /// Hands the known inputs out at their places. For the loop's thread.

@@ -1,4 +1,4 @@
-#include "runtime/repeated_inputs.h"
+#include "runtime/known_inputs.h"
 
 #include <doctest/doctest.h>
 

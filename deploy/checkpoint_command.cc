@@ -5,7 +5,7 @@
 #include "deploy/commands.h"
 #include "deploy/event_text.h"
 #include "runtime/checkpoint_file.h"
-#include "runtime/dtype_names.h"
+#include "runtime/dtype.h"
 #include "runtime/tensor_file.h"
 #include "runtime/tensor_names.h"
 

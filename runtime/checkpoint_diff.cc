@@ -4,7 +4,7 @@
 #include <map>
 
 #include "runtime/checkpoint_tensors.h"
-#include "runtime/dtype_names.h"
+#include "runtime/dtype.h"
 #include "runtime/element_comparison.h"
 #include "runtime/message_fields.h"
 #include "runtime/tensor_file.h"

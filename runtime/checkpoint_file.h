@@ -3,16 +3,15 @@
 #include <troupe/v1/checkpoint.pb.h>
 
 #include <cstdint>
-#include <cstdlib>
 #include <filesystem>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "runtime/bytes.h"
 #include "runtime/damage.h"
+#include "runtime/tensor_buffer.h"
+#include "runtime/tensor_view.h"
 
 namespace troupe {
 
@@ -21,18 +20,6 @@ inline constexpr uint32_t kCheckpointFormatVersion = 1;
 
 /// Largest piece of a tensor in one record: 16 MiB.
 inline constexpr uint64_t kChunkBytesMax = 16U << 20;
-
-/// Bytes of one element; 0 for a type that the schema of this version does not know.
-size_t dtype_bytes(v1::DType dtype);
-
-/// A tensor to write: contiguous, row-major, little endian. `bytes` has product(shape) * dtype_bytes(dtype) bytes and
-/// stays unchanged until the file is written.
-struct TensorView {
-  std::string name;
-  v1::DType dtype;
-  std::vector<int64_t> shape;
-  ByteView bytes;
-};
 
 /// What a checkpoint is made of. The writer fills in header.format_version and header.tensors. Of the small state the
 /// writer makes one serialised copy, a record at a time.
@@ -60,23 +47,6 @@ CheckpointWritten write_checkpoint(const std::filesystem::path& path, const Chec
 /// Removes what writers that were killed left in `folder` and below: files named "*.tmp-<number>". The caller holds the
 /// run's lock. Returns how many.
 size_t remove_stale_temporaries(const std::filesystem::path& folder);
-
-/// Owned bytes of a tensor, aligned to 64 bytes, not initialised.
-class TensorBuffer {
- public:
-  explicit TensorBuffer(size_t bytes);
-  std::byte* data() { return data_.get(); }
-  const std::byte* data() const { return data_.get(); }
-  size_t size() const { return size_; }
-  ByteView view() const { return {data_.get(), size_}; }
-
- private:
-  struct Free {
-    void operator()(std::byte* data) const { std::free(data); }
-  };
-  std::unique_ptr<std::byte, Free> data_;
-  size_t size_;
-};
 
 struct CheckpointData {
   v1::CheckpointHeader header;

@@ -1,5 +1,6 @@
 #include "runtime/checkpoint_import.h"
 
+#include "runtime/checkpoint_file.h"
 #include "runtime/error.h"
 #include "runtime/tensor_names.h"
 #include "runtime/utf8.h"

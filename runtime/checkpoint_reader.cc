@@ -1,13 +1,10 @@
 #include <algorithm>
-#include <new>
 
 #include "runtime/checkpoint_file.h"
 #include "runtime/checkpoint_scan.h"
 
 namespace troupe {
 namespace {
-
-constexpr size_t kTensorAlignment = 64;
 
 void take_record(CheckpointScan& scan, CheckpointData& data) {
   auto& record = scan.record();
@@ -39,35 +36,6 @@ void take_record(CheckpointScan& scan, CheckpointData& data) {
 }
 
 }  // namespace
-
-size_t dtype_bytes(v1::DType dtype) {
-  switch (dtype) {
-    case v1::DTYPE_FLOAT64:
-    case v1::DTYPE_INT64:
-      return 8;
-    case v1::DTYPE_FLOAT32:
-    case v1::DTYPE_INT32:
-      return 4;
-    case v1::DTYPE_FLOAT16:
-    case v1::DTYPE_BFLOAT16:
-    case v1::DTYPE_INT16:
-      return 2;
-    case v1::DTYPE_INT8:
-    case v1::DTYPE_UINT8:
-    case v1::DTYPE_BOOL:
-      return 1;
-    default:
-      return 0;
-  }
-}
-
-TensorBuffer::TensorBuffer(size_t bytes) : size_(bytes) {
-  const size_t rounded = std::max<size_t>(1, (bytes + kTensorAlignment - 1) / kTensorAlignment) * kTensorAlignment;
-  data_.reset(static_cast<std::byte*>(std::aligned_alloc(kTensorAlignment, rounded)));
-  if (data_ == nullptr) {
-    throw std::bad_alloc();
-  }
-}
 
 CheckpointData read_checkpoint(const std::filesystem::path& path) {
   CheckpointData data;

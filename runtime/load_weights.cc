@@ -6,7 +6,7 @@
 #include <set>
 #include <utility>
 
-#include "runtime/dtype_names.h"
+#include "runtime/dtype.h"
 #include "runtime/error.h"
 #include "runtime/tensor_bytes.h"
 #include "runtime/tensor_names.h"

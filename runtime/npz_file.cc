@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "runtime/dtype_names.h"
+#include "runtime/dtype.h"
 #include "runtime/error.h"
 #include "runtime/npy_file.h"
 #include "runtime/strided_tensor.h"

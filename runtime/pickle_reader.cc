@@ -6,7 +6,7 @@
 #include <unordered_map>
 
 #include "runtime/byte_cursor.h"
-#include "runtime/dtype_names.h"
+#include "runtime/dtype.h"
 #include "runtime/pickle_stack.h"
 #include "runtime/tensor_names.h"
 #include "runtime/utf8.h"

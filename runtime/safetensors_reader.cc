@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "runtime/dtype_names.h"
+#include "runtime/dtype.h"
 #include "runtime/error.h"
 #include "runtime/safetensors_file.h"
 #include "runtime/strict_json.h"

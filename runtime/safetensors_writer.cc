@@ -3,7 +3,7 @@
 #include <numeric>
 #include <vector>
 
-#include "runtime/dtype_names.h"
+#include "runtime/dtype.h"
 #include "runtime/error.h"
 #include "runtime/safetensors_file.h"
 

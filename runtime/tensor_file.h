@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "runtime/bytes.h"
-#include "runtime/checkpoint_file.h"
+#include "runtime/dtype.h"
+#include "runtime/tensor_buffer.h"
+#include "runtime/tensor_view.h"
 
 namespace troupe {
 

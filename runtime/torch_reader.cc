@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <map>
 
-#include "runtime/dtype_names.h"
+#include "runtime/dtype.h"
 #include "runtime/error.h"
 #include "runtime/pickle_reader.h"
 #include "runtime/strided_tensor.h"

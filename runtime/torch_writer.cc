@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "runtime/byte_cursor.h"
-#include "runtime/dtype_names.h"
+#include "runtime/dtype.h"
 #include "runtime/strided_tensor.h"
 #include "runtime/torch_file.h"
 #include "runtime/zip_writer.h"

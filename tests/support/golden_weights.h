@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "runtime/dtype_names.h"
+#include "runtime/dtype.h"
 #include "runtime/element_value.h"
 #include "runtime/weights_file.h"
 

@@ -2,9 +2,13 @@
 
 #include <troupe/v1/checkpoint.pb.h>
 
+#include <cstddef>
 #include <string_view>
 
 namespace troupe {
+
+/// Bytes of one element; 0 for a type that the schema of this version does not know.
+size_t dtype_bytes(v1::DType dtype);
 
 /// What one element type is called elsewhere.
 struct DTypeNames {

@@ -1,4 +1,4 @@
-#include "runtime/dtype_names.h"
+#include "runtime/dtype.h"
 
 #include <array>
 #include <string>
@@ -20,6 +20,27 @@ constexpr std::array<DTypeNames, 10> kTypes{{{v1::DTYPE_FLOAT32, "float32", "F32
                                              {v1::DTYPE_BOOL, "bool", "BOOL", "BoolStorage", "|b1"}}};
 
 }  // namespace
+
+size_t dtype_bytes(v1::DType dtype) {
+  switch (dtype) {
+    case v1::DTYPE_FLOAT64:
+    case v1::DTYPE_INT64:
+      return 8;
+    case v1::DTYPE_FLOAT32:
+    case v1::DTYPE_INT32:
+      return 4;
+    case v1::DTYPE_FLOAT16:
+    case v1::DTYPE_BFLOAT16:
+    case v1::DTYPE_INT16:
+      return 2;
+    case v1::DTYPE_INT8:
+    case v1::DTYPE_UINT8:
+    case v1::DTYPE_BOOL:
+      return 1;
+    default:
+      return 0;
+  }
+}
 
 const DTypeNames& dtype_names(v1::DType dtype) {
   for (const auto& names : kTypes) {

@@ -1,4 +1,4 @@
-#include "actors/trainer.h"
+#include "troupe/actors/trainer.h"
 
 #include <torch/torch.h>
 
@@ -10,20 +10,20 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "actors/run_callbacks.h"
-#include "actors/run_environment.h"
-#include "actors/run_opening.h"
-#include "actors/run_place.h"
-#include "actors/run_system.h"
-#include "actors/signal_guard.h"
-#include "runtime/error.h"
-#include "runtime/evaluation_run.h"
-#include "runtime/exception_text.h"
-#include "runtime/fit_loop.h"
-#include "runtime/known_inputs.h"
-#include "runtime/run_directory.h"
-#include "runtime/seed.h"
-#include "runtime/tensor_bytes.h"
+#include "troupe/actors/run/run_callbacks.h"
+#include "troupe/actors/run/run_environment.h"
+#include "troupe/actors/run/run_opening.h"
+#include "troupe/actors/run/run_place.h"
+#include "troupe/actors/run/run_system.h"
+#include "troupe/actors/run/signal_guard.h"
+#include "troupe/runtime/base/error.h"
+#include "troupe/runtime/callback/exception_text.h"
+#include "troupe/runtime/log/known_inputs.h"
+#include "troupe/runtime/log/run_directory.h"
+#include "troupe/runtime/loop/evaluation_run.h"
+#include "troupe/runtime/loop/fit_loop.h"
+#include "troupe/runtime/module/seed.h"
+#include "troupe/runtime/module/tensor_bytes.h"
 
 namespace troupe {
 namespace {

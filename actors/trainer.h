@@ -8,15 +8,15 @@
 #include <utility>
 #include <vector>
 
-#include "runtime/callback_policy.h"
-#include "runtime/data_module.h"
-#include "runtime/live.h"
-#include "runtime/module.h"
-#include "runtime/run_state.h"
-#include "runtime/state_dict.h"
-#include "runtime/step_outputs.h"
-#include "runtime/trainer_options.h"
-#include "runtime/typed_callback.h"
+#include "troupe/runtime/callback/callback_policy.h"
+#include "troupe/runtime/callback/typed_callback.h"
+#include "troupe/runtime/data/data_module.h"
+#include "troupe/runtime/event/run_state.h"
+#include "troupe/runtime/loop/live.h"
+#include "troupe/runtime/module/module.h"
+#include "troupe/runtime/module/step_outputs.h"
+#include "troupe/runtime/options/trainer_options.h"
+#include "troupe/runtime/state/state_dict.h"
 
 namespace troupe {
 

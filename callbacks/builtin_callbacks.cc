@@ -1,14 +1,14 @@
-#include "callbacks/builtin_callbacks.h"
+#include "troupe/callbacks/builtin_callbacks.h"
 
 #include <nlohmann/json.hpp>
 
-#include "callbacks/csv_logger.h"
-#include "callbacks/early_stopping.h"
-#include "callbacks/learning_rate_monitor.h"
-#include "callbacks/model_checkpoint.h"
-#include "callbacks/model_summary.h"
-#include "callbacks/progress_bar.h"
-#include "callbacks/timer.h"
+#include "troupe/callbacks/csv_logger.h"
+#include "troupe/callbacks/early_stopping.h"
+#include "troupe/callbacks/learning_rate_monitor.h"
+#include "troupe/callbacks/model_checkpoint.h"
+#include "troupe/callbacks/model_summary.h"
+#include "troupe/callbacks/progress_bar.h"
+#include "troupe/callbacks/timer.h"
 
 namespace troupe {
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "runtime/callback_registry.h"
+#include "troupe/runtime/callback/callback_registry.h"
 
 namespace troupe {
 

@@ -1,12 +1,12 @@
-#include "callbacks/checkpoint_name.h"
+#include "troupe/callbacks/checkpoint_name.h"
 
 #include <array>
 #include <cstdio>
 #include <regex>
 #include <utility>
 
-#include "callbacks/python_format.h"
-#include "runtime/error.h"
+#include "troupe/callbacks/python_format.h"
+#include "troupe/runtime/base/error.h"
 
 namespace troupe {
 CheckpointName::CheckpointName(std::string_view pattern, bool insert_names)

@@ -1,11 +1,11 @@
-#include "callbacks/csv_logger.h"
+#include "troupe/callbacks/csv_logger.h"
 
 #include <iostream>
 #include <utility>
 #include <vector>
 
-#include "callbacks/python_format.h"
-#include "runtime/number_text.h"
+#include "troupe/callbacks/python_format.h"
+#include "troupe/runtime/base/number_text.h"
 
 namespace troupe {
 

@@ -6,11 +6,11 @@
 #include <string>
 #include <string_view>
 
-#include "callbacks/csv_table.h"
-#include "runtime/event.h"
-#include "runtime/options.h"
-#include "runtime/run_state.h"
-#include "runtime/state_dict.h"
+#include "troupe/callbacks/csv_table.h"
+#include "troupe/runtime/event/event.h"
+#include "troupe/runtime/event/run_state.h"
+#include "troupe/runtime/options/options.h"
+#include "troupe/runtime/state/state_dict.h"
 
 namespace troupe {
 

@@ -1,4 +1,4 @@
-#include "callbacks/csv_table.h"
+#include "troupe/callbacks/csv_table.h"
 
 #include <unistd.h>
 
@@ -10,7 +10,7 @@
 #include <system_error>
 #include <utility>
 
-#include "runtime/error.h"
+#include "troupe/runtime/base/error.h"
 
 namespace troupe {
 namespace {

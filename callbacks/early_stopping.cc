@@ -1,4 +1,4 @@
-#include "callbacks/early_stopping.h"
+#include "troupe/callbacks/early_stopping.h"
 
 #include <array>
 #include <cmath>
@@ -6,9 +6,9 @@
 #include <iostream>
 #include <utility>
 
-#include "callbacks/python_format.h"
-#include "runtime/error.h"
-#include "runtime/options.h"
+#include "troupe/callbacks/python_format.h"
+#include "troupe/runtime/base/error.h"
+#include "troupe/runtime/options/options.h"
 
 namespace troupe {
 namespace {

@@ -4,10 +4,10 @@
 #include <optional>
 #include <string>
 
-#include "callbacks/monitor.h"
-#include "runtime/control.h"
-#include "runtime/event.h"
-#include "runtime/state_dict.h"
+#include "troupe/callbacks/monitor.h"
+#include "troupe/runtime/callback/control.h"
+#include "troupe/runtime/event/event.h"
+#include "troupe/runtime/state/state_dict.h"
 
 namespace troupe {
 

@@ -5,9 +5,9 @@
 #include <string_view>
 #include <utility>
 
-#include "runtime/control.h"
-#include "runtime/event.h"
-#include "runtime/options.h"
+#include "troupe/runtime/callback/control.h"
+#include "troupe/runtime/event/event.h"
+#include "troupe/runtime/options/options.h"
 
 namespace troupe {
 

@@ -1,4 +1,4 @@
-#include "callbacks/model_checkpoint.h"
+#include "troupe/callbacks/model_checkpoint.h"
 
 #include <cmath>
 #include <filesystem>
@@ -8,9 +8,9 @@
 #include <utility>
 #include <vector>
 
-#include "callbacks/python_format.h"
-#include "runtime/duration.h"
-#include "runtime/error.h"
+#include "troupe/callbacks/python_format.h"
+#include "troupe/runtime/base/duration.h"
+#include "troupe/runtime/base/error.h"
 
 namespace troupe {
 namespace {

@@ -6,13 +6,13 @@
 #include <string>
 #include <vector>
 
-#include "callbacks/checkpoint_name.h"
-#include "callbacks/monitor.h"
-#include "callbacks/top_k.h"
-#include "runtime/ask_when.h"
-#include "runtime/control.h"
-#include "runtime/event.h"
-#include "runtime/state_dict.h"
+#include "troupe/callbacks/checkpoint_name.h"
+#include "troupe/callbacks/monitor.h"
+#include "troupe/callbacks/top_k.h"
+#include "troupe/runtime/callback/ask_when.h"
+#include "troupe/runtime/callback/control.h"
+#include "troupe/runtime/event/event.h"
+#include "troupe/runtime/state/state_dict.h"
 
 namespace troupe {
 

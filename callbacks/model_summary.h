@@ -4,8 +4,8 @@
 #include <iostream>
 #include <string>
 
-#include "runtime/event.h"
-#include "runtime/options.h"
+#include "troupe/runtime/event/event.h"
+#include "troupe/runtime/options/options.h"
 
 namespace troupe {
 

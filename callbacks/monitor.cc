@@ -1,4 +1,4 @@
-#include "callbacks/monitor.h"
+#include "troupe/callbacks/monitor.h"
 
 namespace troupe {
 

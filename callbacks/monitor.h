@@ -2,8 +2,8 @@
 
 #include <string>
 
-#include "runtime/mode.h"
-#include "runtime/run_state.h"
+#include "troupe/runtime/event/run_state.h"
+#include "troupe/runtime/options/mode.h"
 
 namespace troupe {
 

@@ -7,10 +7,10 @@
 #include <optional>
 #include <string>
 
-#include "callbacks/progress_text.h"
-#include "runtime/event.h"
-#include "runtime/options.h"
-#include "runtime/run_state.h"
+#include "troupe/callbacks/progress_text.h"
+#include "troupe/runtime/event/event.h"
+#include "troupe/runtime/event/run_state.h"
+#include "troupe/runtime/options/options.h"
 
 namespace troupe {
 

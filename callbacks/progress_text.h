@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "runtime/run_state.h"
+#include "troupe/runtime/event/run_state.h"
 
 namespace troupe {
 

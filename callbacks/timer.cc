@@ -1,10 +1,10 @@
-#include "callbacks/timer.h"
+#include "troupe/callbacks/timer.h"
 
 #include <iostream>
 #include <limits>
 
-#include "runtime/duration.h"
-#include "runtime/error.h"
+#include "troupe/runtime/base/duration.h"
+#include "troupe/runtime/base/error.h"
 
 namespace troupe {
 namespace {

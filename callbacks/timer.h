@@ -7,10 +7,10 @@
 #include <utility>
 #include <vector>
 
-#include "runtime/ask_when.h"
-#include "runtime/control.h"
-#include "runtime/event.h"
-#include "runtime/options.h"
+#include "troupe/runtime/callback/ask_when.h"
+#include "troupe/runtime/callback/control.h"
+#include "troupe/runtime/event/event.h"
+#include "troupe/runtime/options/options.h"
 
 namespace troupe {
 

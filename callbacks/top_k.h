@@ -5,8 +5,8 @@
 #include <utility>
 #include <vector>
 
-#include "callbacks/monitor.h"
-#include "runtime/state_dict.h"
+#include "troupe/callbacks/monitor.h"
+#include "troupe/runtime/state/state_dict.h"
 
 namespace troupe {
 

@@ -6,6 +6,15 @@ set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
 
+# Our headers have one name everywhere, the one that they are installed under: troupe/<folder>/<room>/<header>. In the build tree a link
+# for each folder gives it to them.
+set(TROUPE_INCLUDE_DIR "${PROJECT_BINARY_DIR}/include")
+file(MAKE_DIRECTORY "${TROUPE_INCLUDE_DIR}/troupe")
+foreach(folder runtime callbacks actors deploy)
+  file(CREATE_LINK "${PROJECT_SOURCE_DIR}/${folder}" "${TROUPE_INCLUDE_DIR}/troupe/${folder}" SYMBOLIC)
+endforeach()
+configure_file("${PROJECT_SOURCE_DIR}/troupe.h" "${TROUPE_INCLUDE_DIR}/troupe/troupe.h" COPYONLY)
+
 if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release)
 endif()
@@ -46,18 +55,29 @@ function(troupe_precompile_torch target)
   endif()
 endfunction()
 
-# troupe_add_library(core HEADERS a.h SOURCES a.cc DEPS troupe::proto): target troupe_core, alias troupe::core.
+# troupe_add_library(core DEPS troupe::proto): target troupe_core, alias troupe::core. Its sources come by troupe_add_room.
 function(troupe_add_library name)
-  cmake_parse_arguments(ARG "" "" "HEADERS;SOURCES;DEPS;PRIVATE_DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "DEPS;PRIVATE_DEPS" ${ARGN})
   set(target troupe_${name})
-  add_library(${target} STATIC ${ARG_SOURCES})
+  add_library(${target} STATIC)
   add_library(troupe::${name} ALIAS ${target})
   set_target_properties(${target} PROPERTIES EXPORT_NAME ${name})
-  target_sources(${target} PUBLIC FILE_SET HEADERS BASE_DIRS "${PROJECT_SOURCE_DIR}" FILES ${ARG_HEADERS})
+  target_sources(${target} PUBLIC FILE_SET HEADERS BASE_DIRS "${TROUPE_INCLUDE_DIR}")
+  target_include_directories(${target} PUBLIC "$<BUILD_INTERFACE:${TROUPE_INCLUDE_DIR}>")
   target_link_libraries(${target} PUBLIC ${ARG_DEPS} PRIVATE ${ARG_PRIVATE_DEPS})
   target_compile_features(${target} PUBLIC cxx_std_20)
   troupe_compile_options(${target})
-  install(TARGETS ${target} EXPORT troupe-targets FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/troupe")
+  install(TARGETS ${target} EXPORT troupe-targets FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+endfunction()
+
+# troupe_add_room(core HEADERS a.h SOURCES a.cc): this folder's share in the library troupe_core. HEADERS are installed; private ones are
+# among the SOURCES or not listed.
+function(troupe_add_room library)
+  cmake_parse_arguments(ARG "" "" "HEADERS;SOURCES" ${ARGN})
+  file(RELATIVE_PATH room "${PROJECT_SOURCE_DIR}" "${CMAKE_CURRENT_SOURCE_DIR}")
+  list(TRANSFORM ARG_HEADERS PREPEND "${TROUPE_INCLUDE_DIR}/troupe/${room}/")
+  list(TRANSFORM ARG_SOURCES PREPEND "${CMAKE_CURRENT_SOURCE_DIR}/")
+  target_sources(troupe_${library} PRIVATE ${ARG_SOURCES} PUBLIC FILE_SET HEADERS FILES ${ARG_HEADERS})
 endfunction()
 
 # troupe_add_executable(digits SOURCES main.cc DEPS troupe::run)

@@ -2,12 +2,12 @@
 #include <iostream>
 #include <memory>
 
-#include "deploy/commands.h"
-#include "deploy/event_text.h"
-#include "runtime/checkpoint_file.h"
-#include "runtime/dtype.h"
-#include "runtime/tensor_file.h"
-#include "runtime/tensor_names.h"
+#include "troupe/deploy/commands.h"
+#include "troupe/deploy/event_text.h"
+#include "troupe/runtime/base/tensor_names.h"
+#include "troupe/runtime/checkpoint/checkpoint_file.h"
+#include "troupe/runtime/state/dtype.h"
+#include "troupe/runtime/state/tensor_file.h"
 
 namespace troupe {
 namespace {

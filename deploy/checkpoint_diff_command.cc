@@ -4,10 +4,10 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "deploy/commands.h"
-#include "runtime/checkpoint_diff.h"
-#include "runtime/number_text.h"
-#include "runtime/tensor_names.h"
+#include "troupe/deploy/commands.h"
+#include "troupe/runtime/base/number_text.h"
+#include "troupe/runtime/base/tensor_names.h"
+#include "troupe/runtime/checkpoint/checkpoint_diff.h"
 
 namespace troupe {
 namespace {

@@ -3,10 +3,10 @@
 #include <memory>
 #include <string>
 
-#include "deploy/commands.h"
-#include "runtime/checkpoint_export.h"
-#include "runtime/checkpoint_import.h"
-#include "runtime/error.h"
+#include "troupe/deploy/commands.h"
+#include "troupe/runtime/base/error.h"
+#include "troupe/runtime/interchange/checkpoint_export.h"
+#include "troupe/runtime/interchange/checkpoint_import.h"
 
 namespace troupe {
 namespace {

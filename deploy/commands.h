@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <functional>
 
-#include "runtime/run_directory.h"
+#include "troupe/runtime/log/run_directory.h"
 
 namespace troupe {
 

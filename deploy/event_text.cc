@@ -1,10 +1,10 @@
-#include "deploy/event_text.h"
+#include "troupe/deploy/event_text.h"
 
 #include <google/protobuf/util/json_util.h>
 
 #include <cstdio>
 
-#include "runtime/error.h"
+#include "troupe/runtime/base/error.h"
 
 namespace troupe {
 namespace {

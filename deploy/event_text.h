@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "runtime/event.h"
+#include "troupe/runtime/event/event.h"
 
 namespace troupe {
 

@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
-#include "actors/trainer.h"
-#include "runtime/callback_registry.h"
-#include "runtime/options.h"
+#include "troupe/actors/trainer.h"
+#include "troupe/runtime/callback/callback_registry.h"
+#include "troupe/runtime/options/options.h"
 
 namespace troupe {
 

@@ -1,10 +1,10 @@
-#include "deploy/flags.h"
+#include "troupe/deploy/flags.h"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iostream>
 
-#include "runtime/error.h"
+#include "troupe/runtime/base/error.h"
 
 namespace troupe {
 namespace {

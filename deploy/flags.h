@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "runtime/options.h"
+#include "troupe/runtime/options/options.h"
 
 namespace CLI {
 class App;

@@ -4,11 +4,11 @@
 #include <optional>
 #include <thread>
 
-#include "deploy/commands.h"
-#include "deploy/event_text.h"
-#include "runtime/error.h"
-#include "runtime/event_history.h"
-#include "runtime/event_log_verify.h"
+#include "troupe/deploy/commands.h"
+#include "troupe/deploy/event_text.h"
+#include "troupe/runtime/base/error.h"
+#include "troupe/runtime/log/event_history.h"
+#include "troupe/runtime/log/event_log_verify.h"
 
 namespace troupe {
 namespace {

@@ -1,4 +1,4 @@
-#include "deploy/run.h"
+#include "troupe/deploy/run.h"
 
 #include <torch/torch.h>
 
@@ -9,14 +9,14 @@
 #include <iostream>
 #include <sstream>
 
-#include "callbacks/builtin_callbacks.h"
-#include "deploy/flags.h"
-#include "runtime/error.h"
-#include "runtime/exception_text.h"
-#include "runtime/run_directory.h"
-#include "runtime/run_lookup.h"
-#include "runtime/seed.h"
-#include "runtime/version.h"
+#include "troupe/callbacks/builtin_callbacks.h"
+#include "troupe/deploy/flags.h"
+#include "troupe/runtime/base/error.h"
+#include "troupe/runtime/base/version.h"
+#include "troupe/runtime/callback/exception_text.h"
+#include "troupe/runtime/log/run_directory.h"
+#include "troupe/runtime/log/run_lookup.h"
+#include "troupe/runtime/module/seed.h"
 
 namespace troupe {
 namespace {

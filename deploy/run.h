@@ -1,6 +1,6 @@
 #pragma once
 
-#include "deploy/experiment.h"
+#include "troupe/deploy/experiment.h"
 
 namespace troupe {
 

@@ -2,10 +2,10 @@
 #include <iostream>
 #include <memory>
 
-#include "deploy/commands.h"
-#include "deploy/event_text.h"
-#include "runtime/error.h"
-#include "runtime/event_history.h"
+#include "troupe/deploy/commands.h"
+#include "troupe/deploy/event_text.h"
+#include "troupe/runtime/base/error.h"
+#include "troupe/runtime/log/event_history.h"
 
 namespace troupe {
 namespace {

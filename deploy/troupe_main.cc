@@ -2,9 +2,9 @@
 #include <csignal>
 #include <iostream>
 
-#include "deploy/commands.h"
-#include "runtime/error.h"
-#include "runtime/event_log_segments.h"
+#include "troupe/deploy/commands.h"
+#include "troupe/runtime/base/error.h"
+#include "troupe/runtime/log/event_log_segments.h"
 
 namespace troupe {
 

@@ -5,7 +5,7 @@
 // prints "good epoch 4: val_loss 0.385" for each epoch that qualifies; the same is in the log as a UserEvent.
 #include <iostream>
 
-#include "actors/trainer.h"
+#include <troupe/actors/trainer.h>
 #include "examples/callbacks/toy.h"
 
 namespace {

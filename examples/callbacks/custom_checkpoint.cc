@@ -6,7 +6,7 @@
 // build/release/bin/troupe checkpoint show PATH looks into one.
 #include <iostream>
 
-#include "actors/trainer.h"
+#include <troupe/actors/trainer.h>
 #include "examples/callbacks/toy.h"
 
 namespace {

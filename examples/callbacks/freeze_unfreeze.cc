@@ -7,9 +7,9 @@
 #include <iomanip>
 #include <iostream>
 
-#include "actors/trainer.h"
+#include <troupe/actors/trainer.h>
+#include <troupe/runtime/loop/live.h>
 #include "examples/callbacks/toy.h"
-#include "runtime/live.h"
 
 namespace {
 

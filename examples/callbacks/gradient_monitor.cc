@@ -6,9 +6,9 @@
 // build/release/bin/troupe log show RUN.
 #include <iostream>
 
-#include "actors/trainer.h"
+#include <troupe/actors/trainer.h>
+#include <troupe/runtime/loop/live.h>
 #include "examples/callbacks/toy.h"
-#include "runtime/live.h"
 
 namespace {
 

@@ -5,7 +5,7 @@
 // prints the number of parameters, the loss of each epoch, and that the run stopped when the loss was small enough.
 #include <iostream>
 
-#include "actors/trainer.h"
+#include <troupe/actors/trainer.h>
 #include "examples/callbacks/toy.h"
 
 namespace {

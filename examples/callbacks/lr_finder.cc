@@ -7,13 +7,13 @@
 // smoothed_loss) and the picture lr_finder.svg to the run directory.
 #include <iostream>
 
-#include "actors/trainer.h"
+#include <troupe/actors/trainer.h>
+#include <troupe/runtime/base/number_text.h>
+#include <troupe/runtime/file/file.h>
+#include <troupe/runtime/loop/live.h>
+#include <troupe/runtime/plot/line_plot.h>
+#include <troupe/runtime/schedule/lr_sweep.h>
 #include "examples/callbacks/toy.h"
-#include "runtime/file.h"
-#include "runtime/line_plot.h"
-#include "runtime/live.h"
-#include "runtime/lr_sweep.h"
-#include "runtime/number_text.h"
 
 namespace {
 

@@ -5,7 +5,7 @@
 // prints a line for each of the 4 validations, "epoch 0 val_loss 1.21 val_mae 0.84".
 #include <iostream>
 
-#include "actors/trainer.h"
+#include <troupe/actors/trainer.h>
 #include "examples/callbacks/toy.h"
 
 namespace {

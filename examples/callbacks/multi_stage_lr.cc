@@ -6,7 +6,7 @@
 #include <iostream>
 #include <map>
 
-#include "actors/trainer.h"
+#include <troupe/actors/trainer.h>
 #include "examples/callbacks/toy.h"
 
 namespace {

@@ -7,10 +7,10 @@
 
 #include <iostream>
 
-#include "actors/trainer.h"
+#include <troupe/actors/trainer.h>
+#include <troupe/runtime/interchange/npy_file.h>
+#include <troupe/runtime/module/step_outputs.h>
 #include "examples/callbacks/toy.h"
-#include "runtime/npy_file.h"
-#include "runtime/step_outputs.h"
 
 namespace {
 

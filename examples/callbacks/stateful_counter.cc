@@ -5,7 +5,7 @@
 // trains 2 epochs, then resumes the run for 2 more, and prints what the counter said after each: 16 batches, then 32.
 #include <iostream>
 
-#include "actors/trainer.h"
+#include <troupe/actors/trainer.h>
 #include "examples/callbacks/toy.h"
 
 namespace {

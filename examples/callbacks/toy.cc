@@ -5,9 +5,9 @@
 #include <filesystem>
 #include <iostream>
 
-#include "runtime/error.h"
-#include "runtime/seed.h"
-#include "runtime/tensor_dataset.h"
+#include <troupe/runtime/base/error.h>
+#include <troupe/runtime/data/tensor_dataset.h>
+#include <troupe/runtime/module/seed.h>
 
 namespace toy {
 namespace {

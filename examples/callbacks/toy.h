@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "runtime/data_module.h"
-#include "runtime/module.h"
-#include "runtime/trainer_options.h"
+#include <troupe/runtime/data/data_module.h>
+#include <troupe/runtime/module/module.h>
+#include <troupe/runtime/options/trainer_options.h>
 
 /// A model and data that are as small as they can be, so that the programs beside this file are about callbacks.
 namespace toy {

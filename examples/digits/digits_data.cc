@@ -13,9 +13,9 @@
 #include <string_view>
 #include <utility>
 
-#include "runtime/error.h"
-#include "runtime/permutation.h"
-#include "runtime/random_key.h"
+#include <troupe/runtime/base/error.h>
+#include <troupe/runtime/base/permutation.h>
+#include <troupe/runtime/base/random_key.h>
 
 namespace digits {
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "runtime/tensor_dataset.h"
+#include <troupe/runtime/data/tensor_dataset.h>
 
 namespace digits {
 

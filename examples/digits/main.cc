@@ -5,9 +5,9 @@
 //   digits fit --help                     every option
 #include <torch/torch.h>
 
-#include "callbacks/early_stopping.h"
-#include "callbacks/model_checkpoint.h"
-#include "deploy/run.h"
+#include <troupe/callbacks/early_stopping.h>
+#include <troupe/callbacks/model_checkpoint.h>
+#include <troupe/deploy/run.h>
 #include "examples/digits/digits_data.h"
 #include "examples/digits/digits_net.h"
 

@@ -1,11 +1,7 @@
 // The smallest program: a module, its data, a trainer, early stopping, and a callback of its own.
-#include <torch/torch.h>
-
 #include <iostream>
 
-#include "actors/trainer.h"
-#include "callbacks/early_stopping.h"
-#include "runtime/tensor_dataset.h"
+#include <troupe/troupe.h>
 
 struct LinearRegression : troupe::Module {
   torch::nn::Linear linear{register_module("linear", torch::nn::Linear(3, 1))};

@@ -12,13 +12,13 @@
 #include <numeric>
 #include <thread>
 
-#include "actors/trainer.h"
-#include "runtime/error.h"
-#include "runtime/event_log_verify.h"
-#include "runtime/live.h"
 #include "tests/support/captured_stderr.h"
 #include "tests/support/run_fingerprint.h"
 #include "tests/support/tiny_fit.h"
+#include "troupe/actors/trainer.h"
+#include "troupe/runtime/base/error.h"
+#include "troupe/runtime/log/event_log_verify.h"
+#include "troupe/runtime/loop/live.h"
 
 using namespace troupe;
 using troupe::testing::CapturedStderr;

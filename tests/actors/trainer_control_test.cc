@@ -6,12 +6,12 @@
 #include <atomic>
 #include <thread>
 
-#include "actors/trainer.h"
-#include "runtime/error.h"
-#include "runtime/live.h"
-#include "runtime/user_event.h"
 #include "tests/support/captured_stderr.h"
 #include "tests/support/tiny_fit.h"
+#include "troupe/actors/trainer.h"
+#include "troupe/runtime/base/error.h"
+#include "troupe/runtime/event/user_event.h"
+#include "troupe/runtime/loop/live.h"
 
 using namespace troupe;
 using troupe::testing::CapturedStderr;

@@ -7,16 +7,16 @@
 #include <optional>
 #include <thread>
 
-#include "actors/trainer.h"
-#include "callbacks/model_checkpoint.h"
-#include "runtime/checkpoint_file.h"
-#include "runtime/error.h"
-#include "runtime/event_log_segments.h"
-#include "runtime/event_log_verify.h"
 #include "tests/support/captured_stderr.h"
 #include "tests/support/file_size_limit.h"
 #include "tests/support/files.h"
 #include "tests/support/tiny_fit.h"
+#include "troupe/actors/trainer.h"
+#include "troupe/callbacks/model_checkpoint.h"
+#include "troupe/runtime/base/error.h"
+#include "troupe/runtime/checkpoint/checkpoint_file.h"
+#include "troupe/runtime/log/event_log_segments.h"
+#include "troupe/runtime/log/event_log_verify.h"
 
 using namespace troupe;
 using troupe::testing::CapturedStderr;

@@ -1,4 +1,4 @@
-#include "actors/trainer.h"
+#include "troupe/actors/trainer.h"
 
 #include <doctest/doctest.h>
 #include <torch/torch.h>
@@ -7,15 +7,15 @@
 #include <fstream>
 #include <future>
 
-#include "callbacks/early_stopping.h"
-#include "callbacks/learning_rate_monitor.h"
-#include "callbacks/model_checkpoint.h"
-#include "runtime/checkpoint_file.h"
-#include "runtime/error.h"
-#include "runtime/event_log_verify.h"
 #include "tests/support/captured_stderr.h"
 #include "tests/support/file_size_limit.h"
 #include "tests/support/tiny_fit.h"
+#include "troupe/callbacks/early_stopping.h"
+#include "troupe/callbacks/learning_rate_monitor.h"
+#include "troupe/callbacks/model_checkpoint.h"
+#include "troupe/runtime/base/error.h"
+#include "troupe/runtime/checkpoint/checkpoint_file.h"
+#include "troupe/runtime/log/event_log_verify.h"
 
 using namespace troupe;
 using troupe::testing::CapturedStderr;

@@ -21,10 +21,10 @@
 #include <iostream>
 #include <map>
 
-#include "runtime/checkpoint_file.h"
-#include "runtime/file.h"
-#include "runtime/tensor_bytes.h"
-#include "runtime/training.h"
+#include "troupe/runtime/checkpoint/checkpoint_file.h"
+#include "troupe/runtime/file/file.h"
+#include "troupe/runtime/loop/training.h"
+#include "troupe/runtime/module/tensor_bytes.h"
 
 namespace {
 

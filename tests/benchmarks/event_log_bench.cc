@@ -2,11 +2,11 @@
 // rate left out, about 60 bytes with its frame; items per second are events per second.
 #include <benchmark/benchmark.h>
 
-#include "runtime/event_log_reader.h"
-#include "runtime/event_log_verify.h"
-#include "runtime/event_log_writer.h"
 #include "tests/support/log_events.h"
 #include "tests/support/temporary_folder.h"
+#include "troupe/runtime/log/event_log_reader.h"
+#include "troupe/runtime/log/event_log_verify.h"
+#include "troupe/runtime/log/event_log_writer.h"
 
 namespace {
 

@@ -18,15 +18,15 @@
 #include <thread>
 #include <vector>
 
-#include "actors/trainer.h"
-#include "callbacks/csv_logger.h"
-#include "callbacks/early_stopping.h"
-#include "callbacks/learning_rate_monitor.h"
-#include "callbacks/model_checkpoint.h"
-#include "runtime/event_history.h"
-#include "runtime/event_log_verify.h"
-#include "runtime/fixed_batches.h"
 #include "tests/support/temporary_folder.h"
+#include "troupe/actors/trainer.h"
+#include "troupe/callbacks/csv_logger.h"
+#include "troupe/callbacks/early_stopping.h"
+#include "troupe/callbacks/learning_rate_monitor.h"
+#include "troupe/callbacks/model_checkpoint.h"
+#include "troupe/runtime/data/fixed_batches.h"
+#include "troupe/runtime/log/event_history.h"
+#include "troupe/runtime/log/event_log_verify.h"
 
 namespace {
 

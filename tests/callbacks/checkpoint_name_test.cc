@@ -1,11 +1,11 @@
-#include "callbacks/checkpoint_name.h"
+#include "troupe/callbacks/checkpoint_name.h"
 
 #include <doctest/doctest.h>
 
 #include <limits>
 #include <map>
 
-#include "runtime/error.h"
+#include "troupe/runtime/base/error.h"
 
 using namespace troupe;
 

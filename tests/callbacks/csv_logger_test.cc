@@ -1,4 +1,4 @@
-#include "callbacks/csv_logger.h"
+#include "troupe/callbacks/csv_logger.h"
 
 #include <doctest/doctest.h>
 
@@ -6,10 +6,10 @@
 #include <iterator>
 #include <limits>
 
-#include "runtime/error.h"
 #include "tests/support/captured_stderr.h"
 #include "tests/support/fake_run.h"
 #include "tests/support/temporary_folder.h"
+#include "troupe/runtime/base/error.h"
 
 using namespace troupe;
 using namespace troupe::testing;

@@ -1,13 +1,13 @@
-#include "callbacks/early_stopping.h"
+#include "troupe/callbacks/early_stopping.h"
 
 #include <doctest/doctest.h>
 
 #include <cmath>
 #include <limits>
 
-#include "runtime/error.h"
 #include "tests/support/captured_stderr.h"
 #include "tests/support/fake_run.h"
+#include "troupe/runtime/base/error.h"
 
 using namespace troupe;
 using namespace troupe::testing;

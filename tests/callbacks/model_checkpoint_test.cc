@@ -1,12 +1,12 @@
-#include "callbacks/model_checkpoint.h"
+#include "troupe/callbacks/model_checkpoint.h"
 
 #include <doctest/doctest.h>
 
 #include <limits>
 
-#include "runtime/error.h"
 #include "tests/support/captured_stderr.h"
 #include "tests/support/fake_run.h"
+#include "troupe/runtime/base/error.h"
 
 using namespace troupe;
 using namespace troupe::testing;

@@ -1,11 +1,11 @@
-#include "callbacks/model_summary.h"
+#include "troupe/callbacks/model_summary.h"
 
 #include <doctest/doctest.h>
 
 #include <sstream>
 
-#include "runtime/error.h"
 #include "tests/support/fake_run.h"
+#include "troupe/runtime/base/error.h"
 
 using namespace troupe;
 using namespace troupe::testing;

@@ -1,11 +1,11 @@
-#include "callbacks/progress_bar.h"
+#include "troupe/callbacks/progress_bar.h"
 
 #include <doctest/doctest.h>
 
 #include <sstream>
 
-#include "runtime/error.h"
 #include "tests/support/fake_run.h"
+#include "troupe/runtime/base/error.h"
 
 using namespace troupe;
 using namespace troupe::testing;

@@ -1,4 +1,4 @@
-#include "callbacks/progress_text.h"
+#include "troupe/callbacks/progress_text.h"
 
 #include <doctest/doctest.h>
 

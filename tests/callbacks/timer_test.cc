@@ -1,10 +1,10 @@
-#include "callbacks/timer.h"
+#include "troupe/callbacks/timer.h"
 
 #include <doctest/doctest.h>
 
-#include "runtime/error.h"
 #include "tests/support/captured_stderr.h"
 #include "tests/support/fake_run.h"
+#include "troupe/runtime/base/error.h"
 
 using namespace troupe;
 using troupe::testing::CapturedStderr;

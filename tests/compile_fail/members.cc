@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "runtime/typed_callback.h"
+#include "troupe/runtime/callback/typed_callback.h"
 
 using namespace troupe;
 

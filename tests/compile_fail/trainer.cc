@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "actors/trainer.h"
+#include "troupe/actors/trainer.h"
 
 using namespace troupe;
 

@@ -3,11 +3,11 @@
 
 #include <algorithm>
 
-#include "runtime/checkpoint_file.h"
 #include "tests/support/checkpoint_parts.h"
 #include "tests/support/files.h"
 #include "tests/support/run_shell.h"
 #include "tests/support/temporary_folder.h"
+#include "troupe/runtime/checkpoint/checkpoint_file.h"
 
 using namespace troupe;
 

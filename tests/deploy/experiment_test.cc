@@ -1,8 +1,8 @@
-#include "deploy/experiment.h"
+#include "troupe/deploy/experiment.h"
 
 #include <doctest/doctest.h>
 
-#include "callbacks/csv_logger.h"
+#include "troupe/callbacks/csv_logger.h"
 
 using namespace troupe;
 

@@ -1,10 +1,10 @@
-#include "deploy/flags.h"
+#include "troupe/deploy/flags.h"
 
 #include <doctest/doctest.h>
 
 #include <CLI/CLI.hpp>
 
-#include "runtime/trainer_options.h"
+#include "troupe/runtime/options/trainer_options.h"
 
 using namespace troupe;
 

@@ -3,13 +3,13 @@
 
 #include <algorithm>
 
-#include "runtime/checkpoint_file.h"
-#include "runtime/event_log_segments.h"
 #include "tests/support/checkpoint_parts.h"
 #include "tests/support/files.h"
 #include "tests/support/log_events.h"
 #include "tests/support/run_shell.h"
 #include "tests/support/temporary_folder.h"
+#include "troupe/runtime/checkpoint/checkpoint_file.h"
+#include "troupe/runtime/log/event_log_segments.h"
 
 using namespace troupe;
 

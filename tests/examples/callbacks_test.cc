@@ -6,12 +6,12 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "actors/trainer.h"
 #include "examples/callbacks/toy.h"
-#include "runtime/checkpoint_file.h"
-#include "runtime/file.h"
-#include "runtime/seed.h"
 #include "tests/examples/program_run.h"
+#include "troupe/actors/trainer.h"
+#include "troupe/runtime/checkpoint/checkpoint_file.h"
+#include "troupe/runtime/file/file.h"
+#include "troupe/runtime/module/seed.h"
 
 using namespace troupe;
 namespace fs = std::filesystem;

@@ -10,7 +10,7 @@
 
 #include "examples/digits/digits_data.h"
 #include "examples/digits/digits_net.h"
-#include "runtime/error.h"
+#include "troupe/runtime/base/error.h"
 
 using namespace digits;
 

@@ -6,9 +6,9 @@
 #include <cmath>
 #include <sstream>
 
-#include "runtime/file.h"
 #include "tests/examples/program_run.h"
 #include "tests/support/xml_checker.h"
+#include "troupe/runtime/file/file.h"
 
 using namespace troupe;
 

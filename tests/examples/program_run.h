@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "runtime/event_log_reader.h"
 #include "tests/support/run_shell.h"
 #include "tests/support/temporary_folder.h"
+#include "troupe/runtime/log/event_log_reader.h"
 
 namespace troupe {
 

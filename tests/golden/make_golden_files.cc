@@ -2,9 +2,9 @@
 // are: what a version has written, every later one reads.
 #include <iostream>
 
-#include "runtime/checkpoint_file.h"
 #include "tests/support/checkpoint_parts.h"
 #include "tests/support/log_events.h"
+#include "troupe/runtime/checkpoint/checkpoint_file.h"
 
 int main(int argc, char** argv) {
   if (argc != 2) {

@@ -7,14 +7,14 @@
 #include <array>
 #include <numeric>
 
-#include "actors/trainer.h"
-#include "callbacks/csv_logger.h"
-#include "callbacks/early_stopping.h"
-#include "callbacks/learning_rate_monitor.h"
-#include "callbacks/model_checkpoint.h"
 #include "tests/support/files.h"
 #include "tests/support/run_fingerprint.h"
 #include "tests/support/tiny_fit.h"
+#include "troupe/actors/trainer.h"
+#include "troupe/callbacks/csv_logger.h"
+#include "troupe/callbacks/early_stopping.h"
+#include "troupe/callbacks/learning_rate_monitor.h"
+#include "troupe/callbacks/model_checkpoint.h"
 
 using namespace troupe;
 namespace fs = std::filesystem;

@@ -8,19 +8,19 @@
 #include <set>
 #include <stdexcept>
 
-#include "actors/trainer.h"
-#include "runtime/device.h"
-#include "runtime/error.h"
-#include "runtime/event_log_reader.h"
-#include "runtime/live.h"
-#include "runtime/load_weights.h"
-#include "runtime/tensor_bytes.h"
-#include "runtime/training.h"
 #include "tests/support/captured_stderr.h"
 #include "tests/support/noisy_trainer.h"
 #include "tests/support/rewrite_checkpoint.h"
 #include "tests/support/run_fingerprint.h"
 #include "tests/support/temporary_folder.h"
+#include "troupe/actors/trainer.h"
+#include "troupe/runtime/base/error.h"
+#include "troupe/runtime/log/event_log_reader.h"
+#include "troupe/runtime/loop/live.h"
+#include "troupe/runtime/loop/training.h"
+#include "troupe/runtime/module/device.h"
+#include "troupe/runtime/module/load_weights.h"
+#include "troupe/runtime/module/tensor_bytes.h"
 #ifdef TROUPE_SIMULATED_CUDA
 #include "tests/support/simulated_cuda.h"
 #endif

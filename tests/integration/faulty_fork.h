@@ -7,12 +7,12 @@
 #include <optional>
 #include <string>
 
-#include "runtime/error.h"
-#include "runtime/event_log_reader.h"
-#include "runtime/run_fork.h"
 #include "tests/integration/faulty_run.h"
 #include "tests/integration/stored_checkpoint.h"
 #include "tests/support/log_events.h"
+#include "troupe/runtime/base/error.h"
+#include "troupe/runtime/log/event_log_reader.h"
+#include "troupe/runtime/log/run_fork.h"
 
 namespace troupe::testing {
 

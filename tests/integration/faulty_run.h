@@ -9,12 +9,12 @@
 #include <random>
 #include <string>
 
-#include "runtime/error.h"
-#include "runtime/event_log_verify.h"
-#include "runtime/file.h"
 #include "tests/integration/stored_run.h"
 #include "tests/support/faulty_disk.h"
 #include "tests/support/temporary_folder.h"
+#include "troupe/runtime/base/error.h"
+#include "troupe/runtime/file/file.h"
+#include "troupe/runtime/log/event_log_verify.h"
 
 namespace troupe::testing {
 

@@ -6,20 +6,20 @@
 
 #include <stdexcept>
 
-#include "actors/trainer.h"
-#include "callbacks/csv_logger.h"
-#include "callbacks/model_checkpoint.h"
-#include "runtime/error.h"
-#include "runtime/event_log_segments.h"
-#include "runtime/event_log_verify.h"
-#include "runtime/run_directory.h"
-#include "runtime/run_fork.h"
 #include "tests/support/captured_stderr.h"
 #include "tests/support/files.h"
 #include "tests/support/noisy_fit.h"
 #include "tests/support/run_fingerprint.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_fit.h"
+#include "troupe/actors/trainer.h"
+#include "troupe/callbacks/csv_logger.h"
+#include "troupe/callbacks/model_checkpoint.h"
+#include "troupe/runtime/base/error.h"
+#include "troupe/runtime/log/event_log_segments.h"
+#include "troupe/runtime/log/event_log_verify.h"
+#include "troupe/runtime/log/run_directory.h"
+#include "troupe/runtime/log/run_fork.h"
 
 using namespace troupe;
 using troupe::testing::CapturedStderr;

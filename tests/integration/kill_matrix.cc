@@ -18,12 +18,12 @@
 #include <random>
 #include <thread>
 
-#include "runtime/event_history.h"
-#include "runtime/event_log_verify.h"
 #include "tests/integration/killed_run.h"
 #include "tests/support/files.h"
 #include "tests/support/run_fingerprint.h"
 #include "tests/support/temporary_folder.h"
+#include "troupe/runtime/log/event_history.h"
+#include "troupe/runtime/log/event_log_verify.h"
 
 using namespace troupe;
 namespace fs = std::filesystem;

@@ -8,16 +8,16 @@
 #include <map>
 #include <mutex>
 
-#include "actors/trainer.h"
-#include "callbacks/csv_logger.h"
-#include "callbacks/early_stopping.h"
-#include "callbacks/learning_rate_monitor.h"
-#include "callbacks/model_checkpoint.h"
-#include "callbacks/timer.h"
-#include "runtime/event_log_reader.h"
-#include "runtime/fault_point.h"
-#include "runtime/run_directory.h"
 #include "tests/support/noisy_trainer.h"
+#include "troupe/actors/trainer.h"
+#include "troupe/callbacks/csv_logger.h"
+#include "troupe/callbacks/early_stopping.h"
+#include "troupe/callbacks/learning_rate_monitor.h"
+#include "troupe/callbacks/model_checkpoint.h"
+#include "troupe/callbacks/timer.h"
+#include "troupe/runtime/base/fault_point.h"
+#include "troupe/runtime/log/event_log_reader.h"
+#include "troupe/runtime/log/run_directory.h"
 
 namespace troupe {
 namespace {

@@ -6,15 +6,15 @@
 #include <future>
 #include <stdexcept>
 
-#include "actors/trainer.h"
-#include "callbacks/model_checkpoint.h"
-#include "runtime/error.h"
-#include "runtime/run_clock.h"
 #include "tests/support/captured_stderr.h"
 #include "tests/support/noisy_fit.h"
 #include "tests/support/run_fingerprint.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_fit.h"
+#include "troupe/actors/trainer.h"
+#include "troupe/callbacks/model_checkpoint.h"
+#include "troupe/runtime/base/error.h"
+#include "troupe/runtime/event/run_clock.h"
 
 using namespace troupe;
 using troupe::testing::CapturedStderr;

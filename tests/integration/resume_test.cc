@@ -8,19 +8,19 @@
 #include <random>
 #include <set>
 
-#include "actors/trainer.h"
-#include "callbacks/csv_logger.h"
-#include "callbacks/early_stopping.h"
-#include "callbacks/learning_rate_monitor.h"
-#include "callbacks/model_checkpoint.h"
-#include "runtime/checkpoint_file.h"
-#include "runtime/error.h"
-#include "runtime/event_log_verify.h"
 #include "tests/support/files.h"
 #include "tests/support/noisy_trainer.h"
 #include "tests/support/rewrite_checkpoint.h"
 #include "tests/support/run_fingerprint.h"
 #include "tests/support/temporary_folder.h"
+#include "troupe/actors/trainer.h"
+#include "troupe/callbacks/csv_logger.h"
+#include "troupe/callbacks/early_stopping.h"
+#include "troupe/callbacks/learning_rate_monitor.h"
+#include "troupe/callbacks/model_checkpoint.h"
+#include "troupe/runtime/base/error.h"
+#include "troupe/runtime/checkpoint/checkpoint_file.h"
+#include "troupe/runtime/log/event_log_verify.h"
 
 using namespace troupe;
 namespace fs = std::filesystem;

@@ -8,17 +8,17 @@
 #include <map>
 #include <set>
 
-#include "actors/trainer.h"
-#include "callbacks/csv_logger.h"
-#include "callbacks/learning_rate_monitor.h"
-#include "runtime/checkpoint_file.h"
-#include "runtime/error.h"
-#include "runtime/tensor_dataset.h"
 #include "tests/support/files.h"
 #include "tests/support/noisy_trainer.h"
 #include "tests/support/rewrite_checkpoint.h"
 #include "tests/support/run_fingerprint.h"
 #include "tests/support/temporary_folder.h"
+#include "troupe/actors/trainer.h"
+#include "troupe/callbacks/csv_logger.h"
+#include "troupe/callbacks/learning_rate_monitor.h"
+#include "troupe/runtime/base/error.h"
+#include "troupe/runtime/checkpoint/checkpoint_file.h"
+#include "troupe/runtime/data/tensor_dataset.h"
 
 using namespace troupe;
 namespace fs = std::filesystem;

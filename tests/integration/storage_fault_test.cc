@@ -6,16 +6,16 @@
 #include <string>
 #include <vector>
 
-#include "actors/checkpoint_finder.h"
-#include "runtime/checkpoint_file.h"
-#include "runtime/error.h"
-#include "runtime/event_log_reader.h"
-#include "runtime/event_log_verify.h"
-#include "runtime/run_directory.h"
 #include "tests/integration/faulty_fork.h"
 #include "tests/integration/faulty_run.h"
 #include "tests/support/captured_stderr.h"
 #include "tests/support/files.h"
+#include "troupe/actors/storage/checkpoint_finder.h"
+#include "troupe/runtime/base/error.h"
+#include "troupe/runtime/checkpoint/checkpoint_file.h"
+#include "troupe/runtime/log/event_log_reader.h"
+#include "troupe/runtime/log/event_log_verify.h"
+#include "troupe/runtime/log/run_directory.h"
 
 using namespace troupe;
 using namespace troupe::testing;

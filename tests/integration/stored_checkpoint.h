@@ -4,9 +4,9 @@
 #include <functional>
 #include <vector>
 
-#include "runtime/checkpoint_file.h"
-#include "runtime/error.h"
-#include "runtime/event_sequence.h"
+#include "troupe/runtime/base/error.h"
+#include "troupe/runtime/checkpoint/checkpoint_file.h"
+#include "troupe/runtime/event/event_sequence.h"
 
 namespace troupe::testing {
 

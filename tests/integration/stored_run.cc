@@ -4,13 +4,13 @@
 #include <optional>
 #include <stdexcept>
 
-#include "actors/checkpoint_finder.h"
-#include "runtime/error.h"
-#include "runtime/event_log_reader.h"
-#include "runtime/event_log_tail.h"
-#include "runtime/run_directory.h"
 #include "tests/integration/stored_checkpoint.h"
 #include "tests/support/log_events.h"
+#include "troupe/actors/storage/checkpoint_finder.h"
+#include "troupe/runtime/base/error.h"
+#include "troupe/runtime/log/event_log_reader.h"
+#include "troupe/runtime/log/event_log_tail.h"
+#include "troupe/runtime/log/run_directory.h"
 
 namespace troupe::testing {
 namespace {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "runtime/event_log_writer.h"
+#include "troupe/runtime/log/event_log_writer.h"
 
 namespace troupe::testing {
 

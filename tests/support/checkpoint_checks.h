@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "runtime/checkpoint_file.h"
+#include "troupe/runtime/checkpoint/checkpoint_file.h"
 
 namespace troupe {
 

@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "runtime/checkpoint_file.h"
-#include "runtime/state_dict.h"
+#include "troupe/runtime/checkpoint/checkpoint_file.h"
+#include "troupe/runtime/state/state_dict.h"
 
 namespace troupe {
 

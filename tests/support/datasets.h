@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "runtime/data_loader.h"
-#include "runtime/tensor_dataset.h"
+#include "troupe/runtime/data/data_loader.h"
+#include "troupe/runtime/data/tensor_dataset.h"
 
 namespace troupe::test {
 

@@ -5,7 +5,7 @@
 #include <fstream>
 #include <stdexcept>
 
-#include "runtime/file.h"
+#include "troupe/runtime/file/file.h"
 
 namespace troupe::testing {
 namespace {

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "runtime/typed_callback.h"
+#include "troupe/runtime/callback/typed_callback.h"
 
 namespace troupe::testing {
 

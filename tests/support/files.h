@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "runtime/file.h"
+#include "troupe/runtime/file/file.h"
 
 namespace troupe {
 

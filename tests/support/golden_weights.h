@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "runtime/dtype.h"
-#include "runtime/element_value.h"
-#include "runtime/weights_file.h"
+#include "troupe/runtime/checkpoint/element_value.h"
+#include "troupe/runtime/interchange/weights_file.h"
+#include "troupe/runtime/state/dtype.h"
 
 namespace troupe {
 

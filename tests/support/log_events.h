@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "runtime/event.h"
-#include "runtime/event_log_writer.h"
+#include "troupe/runtime/event/event.h"
+#include "troupe/runtime/log/event_log_writer.h"
 
 namespace troupe {
 

@@ -6,9 +6,9 @@
 #include <functional>
 #include <string>
 
-#include "runtime/error.h"
 #include "tests/support/files.h"
 #include "tests/support/temporary_folder.h"
+#include "troupe/runtime/base/error.h"
 
 namespace troupe {
 

@@ -7,10 +7,10 @@
 #include <utility>
 #include <vector>
 
-#include "runtime/data_module.h"
-#include "runtime/module.h"
-#include "runtime/state_dict.h"
-#include "runtime/tensor_dataset.h"
+#include "troupe/runtime/data/data_module.h"
+#include "troupe/runtime/data/tensor_dataset.h"
+#include "troupe/runtime/module/module.h"
+#include "troupe/runtime/state/state_dict.h"
 
 namespace troupe {
 

@@ -3,8 +3,8 @@
 #include <filesystem>
 #include <string>
 
-#include "actors/trainer.h"
 #include "tests/support/noisy_fit.h"
+#include "troupe/actors/trainer.h"
 
 namespace troupe {
 

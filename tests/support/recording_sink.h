@@ -4,10 +4,10 @@
 #include <memory>
 #include <vector>
 
-#include "runtime/callback.h"
-#include "runtime/event_sink.h"
-#include "runtime/round.h"
-#include "runtime/snapshot.h"
+#include "troupe/runtime/callback/callback.h"
+#include "troupe/runtime/event/event_sink.h"
+#include "troupe/runtime/event/round.h"
+#include "troupe/runtime/module/snapshot.h"
 
 namespace troupe {
 

@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <functional>
 
-#include "runtime/checkpoint_file.h"
+#include "troupe/runtime/checkpoint/checkpoint_file.h"
 
 namespace troupe {
 

@@ -5,10 +5,10 @@
 #include <set>
 #include <string>
 
-#include "runtime/checkpoint_file.h"
-#include "runtime/event.h"
-#include "runtime/event_history.h"
-#include "runtime/run_state.h"
+#include "troupe/runtime/checkpoint/checkpoint_file.h"
+#include "troupe/runtime/event/event.h"
+#include "troupe/runtime/event/run_state.h"
+#include "troupe/runtime/log/event_history.h"
 
 namespace troupe {
 

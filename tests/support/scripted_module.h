@@ -12,9 +12,9 @@
 #include <utility>
 #include <vector>
 
-#include "runtime/data_module.h"
-#include "runtime/fixed_batches.h"
-#include "runtime/module.h"
+#include "troupe/runtime/data/data_module.h"
+#include "troupe/runtime/data/fixed_batches.h"
+#include "troupe/runtime/module/module.h"
 
 namespace troupe {
 

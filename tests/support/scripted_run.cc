@@ -13,17 +13,17 @@
 #include <set>
 #include <sstream>
 
-#include "actors/trainer.h"
-#include "callbacks/builtin_callbacks.h"
-#include "runtime/callback_registry.h"
-#include "runtime/error.h"
-#include "runtime/event_history.h"
-#include "runtime/exception_text.h"
-#include "runtime/round.h"
-#include "runtime/run_directory.h"
 #include "tests/support/rewrite_checkpoint.h"
 #include "tests/support/scripted_module.h"
 #include "tests/support/temporary_folder.h"
+#include "troupe/actors/trainer.h"
+#include "troupe/callbacks/builtin_callbacks.h"
+#include "troupe/runtime/base/error.h"
+#include "troupe/runtime/callback/callback_registry.h"
+#include "troupe/runtime/callback/exception_text.h"
+#include "troupe/runtime/event/round.h"
+#include "troupe/runtime/log/event_history.h"
+#include "troupe/runtime/log/run_directory.h"
 
 namespace {
 

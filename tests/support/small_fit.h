@@ -8,11 +8,11 @@
 #include <utility>
 #include <vector>
 
-#include "runtime/fit_loop.h"
-#include "runtime/fixed_batches.h"
-#include "runtime/tensor_dataset.h"
-#include "runtime/typed_callback.h"
 #include "tests/support/recording_sink.h"
+#include "troupe/runtime/callback/typed_callback.h"
+#include "troupe/runtime/data/fixed_batches.h"
+#include "troupe/runtime/data/tensor_dataset.h"
+#include "troupe/runtime/loop/fit_loop.h"
 
 namespace troupe {
 

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "runtime/checkpoint_file.h"
+#include "troupe/runtime/checkpoint/checkpoint_file.h"
 
 /// What takes the place of LibTorch's tensors in a test program that does not link it.
 namespace troupe {

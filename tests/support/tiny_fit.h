@@ -3,10 +3,10 @@
 #include <filesystem>
 #include <vector>
 
-#include "actors/trainer.h"
-#include "runtime/event_history.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_module.h"
+#include "troupe/actors/trainer.h"
+#include "troupe/runtime/log/event_history.h"
 
 namespace troupe {
 

@@ -6,9 +6,9 @@
 #include <memory>
 #include <vector>
 
-#include "runtime/data_module.h"
-#include "runtime/fixed_batches.h"
-#include "runtime/module.h"
+#include "troupe/runtime/data/data_module.h"
+#include "troupe/runtime/data/fixed_batches.h"
+#include "troupe/runtime/module/module.h"
 
 namespace troupe {
 

@@ -1,0 +1,125 @@
+#include "troupe/actors/run/run_callbacks.h"
+
+#include <algorithm>
+#include <iostream>
+#include <iterator>
+#include <utility>
+
+#include "troupe/callbacks/csv_logger.h"
+#include "troupe/callbacks/model_checkpoint.h"
+#include "troupe/callbacks/model_summary.h"
+#include "troupe/callbacks/progress_bar.h"
+#include "troupe/callbacks/timer.h"
+#include "troupe/runtime/base/error.h"
+#include "troupe/runtime/base/tensor_names.h"
+#include "troupe/runtime/base/utf8.h"
+#include "troupe/runtime/callback/typed_callback.h"
+#include "troupe/runtime/state/state_dict.h"
+
+namespace troupe {
+namespace {
+
+bool has_type(const Callbacks& callbacks, const std::string& type) {
+  return std::any_of(callbacks.begin(), callbacks.end(),
+                     [&](const auto& callback) { return callback->info().type == type; });
+}
+
+/// One that only writes down what the run measures.
+bool is_logger(const std::shared_ptr<Callback>& callback) {
+  return callback->info().type == readable_type_name(typeid(CSVLogger));
+}
+
+/// Adds what Lightning's Trainer adds by itself. `option` is what enables it.
+template <class T>
+void add_default(Callbacks& callbacks, const TrainerOptions& options, bool enabled, const char* option) {
+  const std::string type = readable_type_name(typeid(T));
+  const bool present = has_type(callbacks, type);
+  if (present && !enabled) {
+    std::string text = "trainer: '";
+    text.append(options.barebones ? "barebones' leaves out everything but the loop" : option);
+    text.append(options.barebones ? "" : "' is false");
+    throw ConfigError(text.append(", but there is a ").append(type).append(" among the callbacks"));
+  }
+  if (!present && enabled) {
+    callbacks.push_back(make_callback(std::make_shared<T>()));
+  }
+}
+
+void add_timer(Callbacks& callbacks, const std::string& max_time) {
+  if (has_timer(callbacks)) {
+    throw ConfigError(
+        "trainer: 'max_time' adds a Timer, but there is a Timer among the callbacks: leave one of them out");
+  }
+  callbacks.push_back(make_callback(std::make_shared<Timer>(TimerOptions{.duration = max_time})));
+}
+
+/// The Trainer's callbacks, with the module's own in the place of those of the same type.
+Callbacks with_callbacks_of(Module& module, const Callbacks& given) {
+  Callbacks own;
+  for (auto& callback : module.configure_callbacks()) {
+    own.push_back(std::move(callback));
+  }
+  Callbacks callbacks;
+  std::copy_if(given.begin(), given.end(), std::back_inserter(callbacks),
+               [&](const auto& callback) { return !has_type(own, callback->info().type); });
+  for (const auto& callback : own) {
+    require_new_state_key(callbacks, callback->info().state_key);
+    callbacks.push_back(callback);
+  }
+  return callbacks;
+}
+
+}  // namespace
+
+void require_new_state_key(const Callbacks& callbacks, const std::string& key) {
+  if (!is_utf8(key)) {
+    throw ConfigError("Trainer: a callback has the state key '" + printable(key) + "'; it must be UTF-8");
+  }
+  for (const auto& present : callbacks) {
+    if (present->info().state_key == key) {
+      throw ConfigError("Trainer: two callbacks have the state key '" + key + "'; give one a name of its own");
+    }
+  }
+}
+
+Callbacks callbacks_of_run(Stage stage, Module& module, const Callbacks& given, const TrainerOptions& options) {
+  Callbacks callbacks = with_callbacks_of(module, given);
+  if (options.fast_dev_run > 0) {
+    std::erase_if(callbacks, is_logger);
+  }
+  add_default<ProgressBar>(callbacks, options, options.enable_progress_bar, "enable_progress_bar");
+  if (stage == v1::STAGE_FIT) {
+    if (options.max_time) {
+      add_timer(callbacks, *options.max_time);
+    }
+    add_default<ModelSummary>(callbacks, options, options.enable_model_summary, "enable_model_summary");
+    if (options.fast_dev_run == 0) {
+      add_default<ModelCheckpoint>(callbacks, options, options.enable_checkpointing, "enable_checkpointing");
+    }
+  }
+  return callbacks;
+}
+
+bool has_timer(const Callbacks& callbacks) {
+  return has_type(callbacks, readable_type_name(typeid(Timer)));
+}
+
+std::map<std::string, v1::CallbackState> load_states(const Callbacks& callbacks,
+                                                     const std::vector<v1::CallbackState>& states) {
+  std::map<std::string, v1::CallbackState> loaded;
+  for (const auto& state : states) {
+    const auto found = std::find_if(callbacks.begin(), callbacks.end(), [&](const auto& callback) {
+      return callback->info().state_key == state.state_key();
+    });
+    if (found == callbacks.end()) {
+      std::cerr << "troupe: warning: the checkpoint holds the state of " + state.state_key() +
+                       ", which is not among the callbacks\n";
+    } else {
+      (*found)->load_state_dict(StateDict(state.state()));
+      loaded[state.state_key()] = state;
+    }
+  }
+  return loaded;
+}
+
+}  // namespace troupe

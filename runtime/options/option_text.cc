@@ -1,0 +1,217 @@
+#include "troupe/runtime/options/option_text.h"
+
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+namespace troupe {
+namespace {
+
+using Json = nlohmann::json;
+using Kind = OptionType::Kind;
+
+template <class Number>
+std::optional<Number> parse_number(std::string_view text) {
+  Number number{};
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, number);
+  return error == std::errc() && rest == end ? std::optional(number) : std::nullopt;
+}
+
+std::optional<OptionScalar> integer_from_json(const OptionType& type, const Json& json) {
+  if (type.accepts_bool && json.is_boolean()) {
+    return integer_from_json(type, json.get<bool>() ? 1 : 0);
+  }
+  if (!json.is_number_integer()) {
+    return std::nullopt;
+  }
+  if (json.is_number_unsigned()) {
+    const auto number = json.get<uint64_t>();
+    if (number > type.integer_max) {
+      return std::nullopt;
+    }
+    return type.kind == Kind::kUnsigned ? OptionScalar(number) : OptionScalar(static_cast<int64_t>(number));
+  }
+  const auto number = json.get<int64_t>();
+  if (type.kind == Kind::kUnsigned) {
+    return number < 0 || static_cast<uint64_t>(number) > type.integer_max
+               ? std::nullopt
+               : std::optional<OptionScalar>(static_cast<uint64_t>(number));
+  }
+  const bool fits = number >= type.integer_min && (number < 0 || static_cast<uint64_t>(number) <= type.integer_max);
+  return fits ? std::optional<OptionScalar>(number) : std::nullopt;
+}
+
+std::optional<OptionScalar> number_from_json(const Json& json) {
+  if (json.is_number()) {
+    return json.get<double>();
+  }
+  if (json == "inf" || json == "-inf") {
+    return json == "inf" ? std::numeric_limits<double>::infinity() : -std::numeric_limits<double>::infinity();
+  }
+  return std::nullopt;
+}
+
+std::optional<OptionScalar> count_or_fraction_from_json(const Json& json) {
+  if (json.is_number_float()) {
+    return CountOrFraction(json.get<double>());
+  }
+  const auto count =
+      integer_from_json({.kind = Kind::kSigned, .integer_max = std::numeric_limits<int64_t>::max()}, json);
+  return count ? std::optional<OptionScalar>(CountOrFraction(std::get<int64_t>(*count))) : std::nullopt;
+}
+
+std::optional<OptionScalar> interval_from_json(const Json& json) {
+  if (json.is_string()) {
+    const auto interval = ValidationInterval::parse(json.get<std::string>());
+    return interval && interval->is_duration() ? std::optional<OptionScalar>(*interval) : std::nullopt;
+  }
+  const auto batches = count_or_fraction_from_json(json);
+  return batches ? std::optional<OptionScalar>(ValidationInterval(std::get<CountOrFraction>(*batches))) : std::nullopt;
+}
+
+Json to_json(const CountOrFraction& amount) {
+  return amount.is_count() ? Json(amount.count()) : Json(amount.fraction());
+}
+
+std::optional<OptionScalar> scalar_from_json(const OptionType& type, const Json& json) {
+  switch (type.kind) {
+    case Kind::kBool:
+      return json.is_boolean() ? std::optional<OptionScalar>(json.get<bool>()) : std::nullopt;
+    case Kind::kSigned:
+    case Kind::kUnsigned:
+      return integer_from_json(type, json);
+    case Kind::kNumber:
+      return number_from_json(json);
+    case Kind::kText:
+      return json.is_string() ? std::optional<OptionScalar>(json.get<std::string>()) : std::nullopt;
+    case Kind::kCountOrFraction:
+      return count_or_fraction_from_json(json);
+    case Kind::kInterval:
+      return interval_from_json(json);
+  }
+  return std::nullopt;
+}
+
+/// What the text means as JSON for an option of this kind; null if it cannot be one.
+Json json_from_text(const OptionType& type, std::string_view text) {
+  if (type.kind == Kind::kText) {
+    return std::string(text);
+  }
+  if (type.kind == Kind::kBool || type.accepts_bool) {
+    if (text == "true" || text == "false") {
+      return text == "true";
+    }
+  }
+  if (type.kind == Kind::kCountOrFraction) {
+    const auto amount = CountOrFraction::parse(text);
+    return amount ? to_json(*amount) : Json();
+  }
+  if (type.kind == Kind::kInterval) {
+    const auto interval = ValidationInterval::parse(text);
+    return !interval ? Json() : interval->is_duration() ? Json(std::string(text)) : to_json(interval->batches());
+  }
+  if (const auto number = parse_number<int64_t>(text)) {
+    return *number;
+  }
+  if (const auto number = parse_number<uint64_t>(text)) {
+    return *number;
+  }
+  if (const auto number = parse_number<double>(text); number && std::isfinite(*number)) {
+    return *number;
+  }
+  return std::string(text);
+}
+
+Json scalar_to_json(const OptionScalar& scalar) {
+  if (const auto* amount = std::get_if<CountOrFraction>(&scalar)) {
+    return to_json(*amount);
+  }
+  if (const auto* interval = std::get_if<ValidationInterval>(&scalar)) {
+    return interval->is_duration() ? Json(interval->to_string()) : to_json(interval->batches());
+  }
+  if (const auto* number = std::get_if<double>(&scalar); number != nullptr && !std::isfinite(*number)) {
+    return std::isnan(*number) ? "nan" : *number > 0 ? "inf" : "-inf";
+  }
+  return std::visit(
+      [](const auto& value) -> Json {
+        if constexpr (std::is_constructible_v<Json, decltype(value)>) {
+          return value;
+        } else {
+          return nullptr;
+        }
+      },
+      scalar);
+}
+
+}  // namespace
+
+std::optional<OptionValue> option_value_from_json(const OptionType& type, const Json& json) {
+  if (json.is_null() && type.optional) {
+    return OptionValue();
+  }
+  if (type.list != json.is_array()) {
+    return std::nullopt;
+  }
+  std::vector<OptionScalar> scalars;
+  for (const auto& element : type.list ? json : Json::array({json})) {
+    auto scalar = scalar_from_json(type, element);
+    if (!scalar) {
+      return std::nullopt;
+    }
+    scalars.push_back(std::move(*scalar));
+  }
+  return OptionValue(std::move(scalars));
+}
+
+Json option_value_to_json(const OptionType& type, const OptionValue& value) {
+  if (!value) {
+    return nullptr;
+  }
+  if (!type.list) {
+    return scalar_to_json(value->front());
+  }
+  Json list = Json::array();
+  for (const auto& scalar : *value) {
+    list.push_back(scalar_to_json(scalar));
+  }
+  return list;
+}
+
+std::optional<OptionValue> option_value_from_text(const OptionType& type, std::string_view text) {
+  if (type.optional && text == "none") {
+    return OptionValue();
+  }
+  if (!type.list) {
+    const Json json = json_from_text(type, text);
+    return json.is_null() ? std::nullopt : option_value_from_json(type, json);
+  }
+  Json list = Json::array();
+  if (text.starts_with('[')) {
+    list = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  } else {
+    while (!text.empty()) {
+      const auto comma = text.find(',');
+      list.push_back(json_from_text(type, text.substr(0, comma)));
+      text = comma == std::string_view::npos ? std::string_view() : text.substr(comma + 1);
+    }
+  }
+  return option_value_from_json(type, list);
+}
+
+std::string option_value_to_text(const OptionType& type, const OptionValue& value) {
+  const Json json = option_value_to_json(type, value);
+  if (json.is_null()) {
+    return "none";
+  }
+  return json.is_string() ? json.get<std::string>() : json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string quote_json(const Json& json) {
+  constexpr std::size_t kLengthMax = 60;
+  std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return text.size() <= kLengthMax ? text : text.substr(0, kLengthMax) + "...";
+}
+
+}  // namespace troupe

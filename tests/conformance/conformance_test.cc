@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "tests/support/places.h"
 #include "tests/support/temporary_folder.h"
 
 namespace {
@@ -34,8 +35,8 @@ Printed run(json spec, const fs::path& folder) {
   }
   std::ofstream(folder / "spec.json") << spec.dump();
   const auto file = [&](const char* name) { return (folder / name).string(); };
-  const std::string command =
-      std::string(SCRIPTED_RUN) + " " + file("spec.json") + " > " + file("output") + " 2> " + file("errors");
+  const std::string command = troupe::testing::program("scripted_run") + " " + file("spec.json") + " > " +
+                              file("output") + " 2> " + file("errors");
   const int status = WEXITSTATUS(std::system(command.c_str()));  // NOLINT(cert-env33-c)
   return {status, read(file("output")), read(file("errors"))};
 }
@@ -110,7 +111,7 @@ void check_each(const json& test) {
 }  // namespace
 
 TEST_CASE("scripted runs end as Lightning's rules say") {
-  const json cases = json::parse(read(CONFORMANCE_CASES));
+  const json cases = json::parse(read(troupe::testing::source_root() / "tests/conformance/cases.json"));
   REQUIRE(cases.size() > 20);
   for (const auto& test : cases) {
     const auto name = test.at("case").get<std::string>();

@@ -4,7 +4,9 @@
 #include <algorithm>
 
 #include "tests/support/checkpoint_parts.h"
+#include "tests/support/contains.h"
 #include "tests/support/files.h"
+#include "tests/support/places.h"
 #include "tests/support/run_shell.h"
 #include "tests/support/temporary_folder.h"
 #include "troupe/runtime/checkpoint/checkpoint_file.h"
@@ -16,18 +18,16 @@ namespace {
 struct Checkpoint {
   TemporaryFolder folder;
   std::string file = (folder.path() / "last.ckpt").string();
-  std::string golden = TROUPE_GOLDEN_DIR "/interchange/";
+  std::string golden = (testing::golden_dir() / "interchange").string() + "/";
 
   Checkpoint() { write_checkpoint(file, SmallCheckpoint().parts); }
 
   std::string in_folder(const std::string& name) const { return (folder.path() / name).string(); }
 
-  static ShellResult tool(const std::string& arguments) { return run_shell(TROUPE_TOOL " checkpoint " + arguments); }
+  static ShellResult tool(const std::string& arguments) {
+    return run_shell(testing::program("troupe") + " checkpoint " + arguments);
+  }
 };
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 }  // namespace
 

@@ -4,8 +4,10 @@
 #include <algorithm>
 
 #include "tests/support/checkpoint_parts.h"
+#include "tests/support/contains.h"
 #include "tests/support/files.h"
 #include "tests/support/log_events.h"
+#include "tests/support/places.h"
 #include "tests/support/run_shell.h"
 #include "tests/support/temporary_folder.h"
 #include "troupe/runtime/checkpoint/checkpoint_file.h"
@@ -16,11 +18,7 @@ using namespace troupe;
 namespace {
 
 ShellResult troupe_tool(const std::string& arguments) {
-  return run_shell(std::string(TROUPE_TOOL) + " " + arguments);
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
+  return run_shell(testing::program("troupe") + " " + arguments);
 }
 
 auto lines(const std::string& text) {
@@ -178,7 +176,8 @@ TEST_CASE("a reader that leaves ends log show quietly, even when the parent igno
     events.push_back(batch_event(seq, seq - 1));
   }
   write_log(folder.path() / "events", events);
-  const auto head = run_shell("trap '' PIPE; " TROUPE_TOOL " log show " + folder.path().string() + " | head -n 1");
+  const auto head =
+      run_shell("trap '' PIPE; " + testing::program("troupe") + " log show " + folder.path().string() + " | head -n 1");
   CHECK(head.status == 0);
   CHECK(lines(head.output) == 1);
 }
@@ -188,5 +187,5 @@ TEST_CASE_FIXTURE(ResumedRun, "output that cannot be written is an error") {
 }
 
 TEST_CASE("the tool loads no LibTorch") {
-  CHECK_FALSE(contains(run_shell("ldd " TROUPE_TOOL).output, "libtorch"));
+  CHECK_FALSE(contains(run_shell("ldd " + testing::program("troupe")).output, "libtorch"));
 }

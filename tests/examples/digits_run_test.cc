@@ -6,6 +6,7 @@
 #include <fstream>
 #include <vector>
 
+#include "tests/support/places.h"
 #include "tests/support/run_shell.h"
 #include "tests/support/temporary_folder.h"
 
@@ -15,11 +16,11 @@ namespace fs = std::filesystem;
 namespace {
 
 ShellResult digits(const std::string& arguments) {
-  return run_shell(std::string(DIGITS_PROGRAM) + " " + arguments);
+  return run_shell(testing::program("digits") + " " + arguments);
 }
 
 ShellResult tool(const std::string& arguments) {
-  return run_shell(std::string(TROUPE_TOOL) + " " + arguments);
+  return run_shell(testing::program("troupe") + " " + arguments);
 }
 
 /// The number after `name` at the start of a line.
@@ -68,7 +69,7 @@ TEST_CASE("a fit interrupted by SIGTERM exits with 143 and goes on to the same m
   REQUIRE(digits("fit" + options + "--run-dir " + whole).status == 0);
   // Stops when the first checkpoint is there, wherever training is by then.
   const auto stopped =
-      run_shell(std::string(DIGITS_PROGRAM) + " fit" + options + "--run-dir " + broken +
+      run_shell(testing::program("digits") + " fit" + options + "--run-dir " + broken +
                 " > /dev/null 2>&1 & pid=$!; while [ ! -e " + broken +
                 "/checkpoints/last.ckpt ] && kill -0 $pid 2> /dev/null; do :; done; kill -TERM $pid; wait $pid");
   CHECK(stopped.status == 143);

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/places.h"
 #include "tests/support/run_shell.h"
 #include "tests/support/temporary_folder.h"
 #include "troupe/runtime/log/event_log_reader.h"
@@ -16,7 +17,7 @@ namespace troupe {
 
 /// Where the build has put a program of examples/callbacks.
 inline std::string program_path(const std::string& program) {
-  return std::string(CALLBACKS_PROGRAMS) + "/" + program;
+  return testing::program(program);
 }
 
 /// One run of a program of examples/callbacks, to its end, in a folder of its own.

@@ -8,13 +8,14 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/places.h"
 #include "troupe/runtime/file/file.h"
 
 using namespace troupe;
 
 namespace {
 
-const std::filesystem::path kRoot = TROUPE_SOURCE_DIR;
+const std::filesystem::path kRoot = testing::source_root();
 
 /// Every page that tells of the sources as they are. The changelog tells of what was.
 std::vector<std::filesystem::path> pages() {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/places.h"
 #include "troupe/runtime/checkpoint/element_value.h"
 #include "troupe/runtime/interchange/weights_file.h"
 #include "troupe/runtime/state/dtype.h"
@@ -14,7 +15,7 @@
 namespace troupe {
 
 /// Files that Python programs made: tests/golden/interchange/README.md.
-inline const std::filesystem::path kGoldenInterchange = std::filesystem::path(TROUPE_GOLDEN_DIR) / "interchange";
+inline const std::filesystem::path kGoldenInterchange = testing::golden_dir() / "interchange";
 
 inline std::vector<double> values_of(const TensorView& tensor) {
   std::vector<double> values;

@@ -1,4 +1,5 @@
 #include "tests/support/source_rules.h"
+#include "tests/support/places.h"
 
 #include <doctest/doctest.h>
 
@@ -31,11 +32,11 @@ std::string header(const std::string& included) {
 
 TEST_CASE("the sources keep the rules") {
   std::string broken;
-  for (const auto& rule : check_sources(TROUPE_SOURCE_DIR)) {
+  for (const auto& rule : check_sources(testing::source_root())) {
     broken += rule + "\n";
   }
   CHECK(broken == "");
-  CHECK(std::filesystem::exists(TROUPE_SOURCE_DIR "/runtime/options/options.h"));
+  CHECK(std::filesystem::exists(testing::source_root() / "runtime/options/options.h"));
 }
 
 TEST_CASE("sound sources break no rule") {

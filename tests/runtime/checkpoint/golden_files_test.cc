@@ -5,6 +5,7 @@
 #include "tests/support/checkpoint_parts.h"
 #include "tests/support/files.h"
 #include "tests/support/log_events.h"
+#include "tests/support/places.h"
 #include "tests/support/temporary_folder.h"
 #include "troupe/runtime/checkpoint/checkpoint_file.h"
 #include "troupe/runtime/log/event_history.h"
@@ -15,7 +16,7 @@ using namespace troupe;
 
 namespace {
 
-const std::filesystem::path kGolden = TROUPE_GOLDEN_DIR;
+const std::filesystem::path kGolden = testing::golden_dir();
 const std::filesystem::path kGoldenEvents = kGolden / "event_log_v1" / "events";
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tests/support/places.h"
 #include "troupe/runtime/event/event.h"
 
 using namespace troupe;
@@ -41,7 +42,7 @@ std::vector<std::string> cells_of(std::string_view line) {
 /// The rows of the table of every event, or of every message ("message"), without its head.
 std::vector<std::vector<std::string>> read_table(const std::string& of = "event") {
   std::vector<std::vector<std::string>> rows;
-  std::ifstream page(TROUPE_SOURCE_DIR "/docs/events.md");
+  std::ifstream page(testing::source_root() / "docs/events.md");
   bool inside = false;
   for (std::string line; std::getline(page, line);) {
     if (line.starts_with("<!-- ")) {

@@ -4,6 +4,7 @@
 #include <torch/torch.h>
 
 #include "tests/support/files.h"
+#include "tests/support/places.h"
 #include "tests/support/temporary_folder.h"
 #include "troupe/runtime/base/error.h"
 #include "troupe/runtime/interchange/checkpoint_import.h"
@@ -12,7 +13,7 @@ using namespace troupe;
 
 namespace {
 
-const std::filesystem::path kGolden = std::filesystem::path(TROUPE_GOLDEN_DIR) / "interchange";
+const std::filesystem::path kGolden = testing::golden_dir() / "interchange";
 
 /// As make_files.py has it.
 torch::nn::Sequential peer_module() {

@@ -7,14 +7,14 @@
 namespace troupe {
 namespace {
 
-constexpr size_t kBufferBytes = 1U << 20;
+constexpr size_t kReadBufferBytes = 1U << 20;
 
 }  // namespace
 
 RecordReader::RecordReader(const std::filesystem::path& path, uint64_t offset)
     : file_(File::open(path)),
-      buffer_(std::make_unique_for_overwrite<std::byte[]>(kBufferBytes)),
-      buffer_capacity_(kBufferBytes),
+      buffer_(std::make_unique_for_overwrite<std::byte[]>(kReadBufferBytes)),
+      buffer_capacity_(kReadBufferBytes),
       buffer_offset_(offset),
       offset_(offset),
       end_offset_(offset) {}

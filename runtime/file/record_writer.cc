@@ -6,7 +6,7 @@
 namespace troupe {
 namespace {
 
-constexpr size_t kBufferBytes = 1U << 20;
+constexpr size_t kWriteBufferBytes = 1U << 20;
 
 void check_size(uint64_t record_bytes, const File& file) {
   if (record_bytes > kRecordBytesMax) {
@@ -19,13 +19,13 @@ void check_size(uint64_t record_bytes, const File& file) {
 
 RecordWriter::RecordWriter(File file)
     : file_(std::move(file)),
-      buffer_(std::make_unique_for_overwrite<std::byte[]>(kBufferBytes)),
+      buffer_(std::make_unique_for_overwrite<std::byte[]>(kWriteBufferBytes)),
       written_bytes_(file_.size()) {}
 
 void RecordWriter::append(ByteView head, ByteView body) {
   const size_t record_bytes = head.size() + body.size();
   check_size(record_bytes, file_);
-  if (record_bytes + kFrameBytes > kBufferBytes) {
+  if (record_bytes + kFrameBytes > kWriteBufferBytes) {
     write_directly(head, body);
     return;
   }
@@ -41,7 +41,7 @@ void RecordWriter::append(ByteView head, ByteView body) {
 void RecordWriter::append(const google::protobuf::MessageLite& message) {
   const size_t record_bytes = message.ByteSizeLong();
   check_size(record_bytes, file_);
-  if (record_bytes + kFrameBytes > kBufferBytes) {
+  if (record_bytes + kFrameBytes > kWriteBufferBytes) {
     append(bytes_of(message.SerializeAsString()));
     return;
   }
@@ -55,7 +55,7 @@ void RecordWriter::append(const google::protobuf::MessageLite& message) {
 
 std::byte* RecordWriter::reserve(size_t frame_bytes) {
   check_usable();
-  if (buffered_bytes_ + frame_bytes > kBufferBytes) {
+  if (buffered_bytes_ + frame_bytes > kWriteBufferBytes) {
     write();
   }
   return buffer_.get() + buffered_bytes_;

@@ -12,9 +12,9 @@ namespace {
 
 using nlohmann::json;
 
-class Reader {
+class SafetensorsReader {
  public:
-  Reader(const std::filesystem::path& path, ByteView file) : path_(path), file_(file) {}
+  SafetensorsReader(const std::filesystem::path& path, ByteView file) : path_(path), file_(file) {}
 
   FoundTensors read() {
     const json header = read_header();
@@ -135,7 +135,7 @@ class Reader {
 }  // namespace
 
 FoundTensors read_safetensors(const std::filesystem::path& path, ByteView file) {
-  return Reader(path, file).read();
+  return SafetensorsReader(path, file).read();
 }
 
 }  // namespace troupe

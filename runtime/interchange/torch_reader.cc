@@ -36,9 +36,9 @@ std::vector<int64_t> integers(const PickleValue& tuple) {
   return numbers;
 }
 
-class Reader {
+class TorchReader {
  public:
-  Reader(std::span<const ZipEntry> entries, uint64_t file_bytes) : tensors_(file_bytes) {
+  TorchReader(std::span<const ZipEntry> entries, uint64_t file_bytes) : tensors_(file_bytes) {
     const ZipEntry* pickle = find_pickle(entries);
     root_ = pickle->name.substr(0, pickle->name.size() - kPickle.size()) + "/";
     for (const auto& entry : entries) {
@@ -135,7 +135,7 @@ bool is_torch_file(std::span<const ZipEntry> entries) {
 
 FoundTensors read_torch(const std::filesystem::path& path, std::span<const ZipEntry> entries, uint64_t file_bytes) {
   try {
-    Reader reader(entries, file_bytes);
+    TorchReader reader(entries, file_bytes);
     const Pickle pickle(find_pickle(entries)->data);
     return reader.read(pickle.root());
   } catch (const CorruptionError& error) {

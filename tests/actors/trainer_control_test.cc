@@ -19,18 +19,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// Trains a fresh tiny module with whatever `prepare` adds, and gives its weights.
-template <class Prepare>
-std::vector<float> trained_weights(const fs::path& run_dir, Prepare&& prepare) {
-  torch::manual_seed(1);
-  TinyModule module;
-  TinyData data;
-  Trainer trainer(tiny_options(run_dir));
-  prepare(trainer);
-  trainer.fit(module, data);
-  return weights_of(module);
-}
-
 /// Tries some steps at an absurd rate after the first batch.
 struct Trier {
   std::vector<double> losses;

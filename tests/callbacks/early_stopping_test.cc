@@ -16,9 +16,6 @@ using Reason = EarlyStopping::Reason;
 
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-constexpr double kInf = std::numeric_limits<double>::infinity();
-
 /// A run of one EarlyStopping that has started to fit.
 struct Stopper {
   explicit Stopper(EarlyStoppingOptions options, const FitStarted& fit = usual_fit())
@@ -32,7 +29,6 @@ struct Stopper {
   FakeRun run;
 };
 
-const Commands kNothing;
 const Commands kWithdrawn{"withdraw_stop"};
 
 Commands exhausted(int checks, const std::string& best) {

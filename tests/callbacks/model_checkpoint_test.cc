@@ -14,10 +14,6 @@ using Commands = FakeRun::Commands;
 
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-constexpr double kInf = std::numeric_limits<double>::infinity();
-const Commands kNothing;
-
 /// A run of one ModelCheckpoint that has started to fit.
 struct Saver {
   explicit Saver(ModelCheckpointOptions options, const FitStarted& fit = usual_fit())

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
@@ -10,6 +11,9 @@
 #include "troupe/runtime/callback/typed_callback.h"
 
 namespace troupe::testing {
+
+inline constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+inline constexpr double kInf = std::numeric_limits<double>::infinity();
 
 struct LoggedMetric {
   std::string name;
@@ -184,5 +188,7 @@ class FakeRun {
   Position position_;
   std::vector<v1::Command> commands_;
 };
+
+inline const FakeRun::Commands kNothing;
 
 }  // namespace troupe::testing

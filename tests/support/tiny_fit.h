@@ -21,6 +21,18 @@ inline TrainerOptions tiny_options(const std::filesystem::path& run_dir) {
   return options;
 }
 
+/// Trains a fresh tiny module with whatever `prepare` adds, and gives its weights.
+template <class Prepare>
+std::vector<float> trained_weights(const std::filesystem::path& run_dir, Prepare&& prepare) {
+  torch::manual_seed(1);
+  TinyModule module;
+  TinyData data;
+  Trainer trainer(tiny_options(run_dir));
+  prepare(trainer);
+  trainer.fit(module, data);
+  return weights_of(module);
+}
+
 /// The effective history of a run.
 inline std::vector<Event> history_of(const std::filesystem::path& run_dir) {
   std::vector<Event> events;

@@ -32,7 +32,7 @@ struct StepKeeper {
 };
 
 /// The same with state.
-struct StepCounter {
+struct HostedCounter {
   Faults faults = std::make_shared<std::map<uint64_t, int>>();
   int64_t batches = 0;
   double loss_sum = 0;
@@ -56,8 +56,8 @@ struct StepCounter {
   }
 };
 
-struct Judge : StepCounter {
-  using StepCounter::on;
+struct Judge : HostedCounter {
+  using HostedCounter::on;
   bool fails = false;
   void on(const ValidationEnded& /*event*/, Control& control) {
     if (fails) {
@@ -67,7 +67,7 @@ struct Judge : StepCounter {
   }
 };
 
-struct Uncopyable : StepCounter {
+struct Uncopyable : HostedCounter {
   std::unique_ptr<int> owned;
 };
 
@@ -179,7 +179,7 @@ const std::vector<uint64_t> kAllSteps = {1, 2, 3, 4, 5, 6, 7, 8};
 }  // namespace
 
 TEST_CASE("a host delivers the events that its callback takes") {
-  Hosted<StepCounter> hosted;
+  Hosted<HostedCounter> hosted;
   hosted.deliver(1, 8);
   CHECK(hosted.callback().batches == 8);
   CHECK(hosted.host().health().delivered() == 8);
@@ -226,7 +226,7 @@ TEST_CASE("a hook that fails while events are delivered again is tried once more
 }
 
 TEST_CASE("a restarted callback goes on from the state that was captured last") {
-  Hosted<StepCounter> hosted;
+  Hosted<HostedCounter> hosted;
   hosted.deliver(1, 3);
   CHECK(StateDict(hosted.capture(4).state()).get_int("batches") == 3);
   (*hosted.callback().faults)[5] = 1;
@@ -313,7 +313,7 @@ TEST_CASE("a callback whose saved state is older than the checkpoint is brought 
   state.set("batches", int64_t{2});
   state.set("loss_sum", 1.5);
   *saved.mutable_state() = state.proto();
-  Hosted<StepCounter> hosted({}, {}, saved, 6);  // The checkpoint was taken after step 5.
+  Hosted<HostedCounter> hosted({}, {}, saved, 6);  // The checkpoint was taken after step 5.
   hosted.deliver(6, 8);
   CHECK(hosted.callback().batches == 8);
 }
@@ -350,7 +350,7 @@ TEST_CASE("a controller is asked what it commands, an error fails the run") {
 TEST_CASE("the captured state is that after the events before it; a detached callback has none") {
   CallbackPolicy policy;
   policy.max_restarts = 0;
-  Hosted<StepCounter> hosted({}, policy);
+  Hosted<HostedCounter> hosted({}, policy);
   hosted.deliver(1, 3);
   const auto state = hosted.capture(4);
   CHECK(state.seq() == 4);
@@ -363,7 +363,7 @@ TEST_CASE("the captured state is that after the events before it; a detached cal
 }
 
 TEST_CASE("a callback on loan belongs to the borrower until it is given back") {
-  Hosted<StepCounter> hosted;
+  Hosted<HostedCounter> hosted;
   CallbackLoan loan;
   std::thread owner([&] { hosted.host().lend(loan); });
   REQUIRE(loan.wait(std::chrono::seconds(10)));

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include "tests/support/contains.h"
 #include "tests/support/mutilated_file.h"
 #include "troupe/runtime/file/crc32.h"
 #include "troupe/runtime/file/zip_reader.h"
@@ -41,10 +42,6 @@ std::string replaced(std::string content, const std::string& from, const std::st
 std::string with_central_byte(std::string content, size_t offset, char byte) {
   content[content.find("PK\1\2") + offset] = byte;
   return content;
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "tests/support/contains.h"
 #include "tests/support/golden_weights.h"
 #include "tests/support/mutilated_file.h"
 #include "troupe/runtime/file/zip_writer.h"
@@ -25,10 +26,6 @@ std::string dictionary(const std::string& type, const std::string& shape, const 
 std::string refusal_of(const std::string& array) {
   const ZipEntry entry{"a.npy", bytes_of(array)};
   return refusal("x.npz", [&](const auto& path) { read_npz(path, std::span(&entry, 1), 1000); });
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "tests/support/contains.h"
 #include "troupe/runtime/base/error.h"
 
 using namespace troupe;
@@ -21,10 +22,6 @@ std::string refusal_of(const std::string& pickle) {
   } catch (const CorruptionError& error) {
     return error.what();
   }
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 std::string from_hex(std::string_view digits) {

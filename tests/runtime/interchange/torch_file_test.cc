@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "tests/support/contains.h"
 #include "tests/support/golden_weights.h"
 #include "tests/support/mutilated_file.h"
 #include "troupe/runtime/file/zip_writer.h"
@@ -89,10 +90,6 @@ std::vector<double> values_in(const Tensor& tensor) {
                                [&](const WeightsFile& file) { values = values_of(tensor_named(file.tensors(), "a")); });
   CHECK(refused == "");
   return values;
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 std::vector<double> counted(double first, size_t count) {

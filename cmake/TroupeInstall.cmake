@@ -7,5 +7,6 @@ configure_package_config_file("${CMAKE_CURRENT_LIST_DIR}/troupeConfig.cmake.in" 
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/troupeConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
 install(EXPORT troupe-targets NAMESPACE troupe:: DESTINATION "${package_dir}")
 install(FILES "${PROJECT_BINARY_DIR}/troupeConfig.cmake" "${PROJECT_BINARY_DIR}/troupeConfigVersion.cmake"
-              "${CMAKE_CURRENT_LIST_DIR}/TroupeProtobuf.cmake" "${CMAKE_CURRENT_LIST_DIR}/FindCAF.cmake" "${CMAKE_CURRENT_LIST_DIR}/FindISAL.cmake"
+              "${CMAKE_CURRENT_LIST_DIR}/TroupeProtobuf.cmake" "${CMAKE_CURRENT_LIST_DIR}/TroupeTorch.cmake"
+              "${CMAKE_CURRENT_LIST_DIR}/FindCAF.cmake" "${CMAKE_CURRENT_LIST_DIR}/FindISAL.cmake"
         DESTINATION "${package_dir}")

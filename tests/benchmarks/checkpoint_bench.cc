@@ -1,12 +1,13 @@
 // What a checkpoint costs: the stall of the training thread against a memcpy of the same bytes, writing and loading
 // against raw writes and reads, memory, and torch::save and torch::load of the same state.
 //
-//   checkpoint_bench [--megabytes 50,500,2000] [--repetitions 5] [--folder .]
+//   checkpoint_bench [--megabytes 50,500,2000] [--repetitions 5] [--folder .] [--device cuda]
 //
 // The state is that of a stack of Linear(1024, 1024) with Adam: parameters and two moments. Each repetition measures
 // every row once, after one that is not counted; medians are printed. Files are synced and take the place of those
 // written before. Of two writes in a row the second counts: in a virtual machine memory that was not in use for a while
-// costs more than what is measured. Pages are dropped before files are read.
+// costs more than what is measured. Pages are dropped before files are read. On another device than the CPU the memcpy
+// is from there to pinned memory, and "capture, copied" is from the beginning of a capture to the copy's being there.
 #include <fcntl.h>
 #include <torch/torch.h>
 #include <unistd.h>
@@ -24,6 +25,8 @@
 #include "troupe/runtime/checkpoint/checkpoint_file.h"
 #include "troupe/runtime/file/file.h"
 #include "troupe/runtime/loop/training.h"
+#include "troupe/runtime/module/device.h"
+#include "troupe/runtime/module/device_copies.h"
 #include "troupe/runtime/module/tensor_bytes.h"
 
 namespace {
@@ -36,11 +39,12 @@ constexpr int64_t kWidth = 1024;
 
 class Stack : public Module {
  public:
-  explicit Stack(int64_t layers) {
+  Stack(int64_t layers, at::Device device) {
     for (int64_t i = 0; i < layers; ++i) {
       register_module("layer" + std::to_string(i),
                       torch::nn::Linear(torch::nn::LinearOptions(kWidth, kWidth).bias(false)));
     }
+    to(device);
   }
   std::vector<OptimizerConfig> configure_optimizers() override {
     return {{.optimizer = std::make_shared<torch::optim::Adam>(parameters(), 1e-3)}};
@@ -82,29 +86,35 @@ void drop_pages(const fs::path& path) {
 /// The state, and every way to copy, write and read it.
 class Bench {
  public:
-  Bench(double megabytes, fs::path folder)
+  Bench(double megabytes, fs::path folder, at::Device device)
       : folder_(std::move(folder)),
-        module_(std::max<int64_t>(1, std::llround(megabytes * kMega / (3 * 4 * kWidth * kWidth)))),
+        device_(device),
+        module_(std::max<int64_t>(1, std::llround(megabytes * kMega / (3 * 4 * kWidth * kWidth))), device),
         training_(module_, 0) {
     for (auto& parameter : module_.parameters()) {
       parameter.mutable_grad() = torch::ones_like(parameter);
     }
     training_.optimizer_step();
     training_.zero_grad();
+    settle();
     times_["making the shadows"].push_back(seconds([&] { training_.prepare_shadows(); }));
+    settle();
     times_["first capture"].push_back(seconds([&] { training_.capture(false); }));
     snapshot_ = training_.capture(false);  // Held: the captures that are timed fill the other shadow.
     training_.capture(false);
+    settle();
     for (const auto& named : snapshot_->tensors) {
       source_.push_back(named.tensor);
-      target_.push_back(named.tensor.clone());
+      on_device_.push_back(named.tensor.to(device_));
+      target_.push_back(device_.is_cpu() ? named.tensor.clone() : empty_pinned(named.tensor));
       bytes_ += named.tensor.nbytes();
     }
+    settle();
   }
 
   void repeat() {
     time("memcpy", [&] { copy_raw(); });
-    time("capture", [&] { training_.capture(false); });
+    time_capture();
     time_second("raw write", [&] { write_raw(); });
     time_second("write", [&] { memory_["write"].push_back(extra_memory([&] { write(); })); });
     time_second("torch::save", [&] { memory_["torch::save"].push_back(extra_memory([&] { torch_save(); })); });
@@ -137,10 +147,31 @@ class Bench {
     time(row, action);
   }
 
+  /// How long it keeps the thread, and how long it is until the copy is there.
+  void time_capture() {
+    std::shared_ptr<Snapshot> taken;
+    const double copied = seconds([&] {
+      time("capture", [&] { taken = training_.capture(false); });
+      taken->device_copies.wait();
+    });
+    times_["capture, copied"].push_back(copied);
+  }
+  /// Waits until the device has done what it was given.
+  void settle() const {
+    if (!device_.is_cpu()) {
+      torch::cuda::synchronize(device_.index());
+    }
+  }
+
   void copy_raw() {
     for (size_t i = 0; i < source_.size(); ++i) {
-      std::memcpy(target_[i].data_ptr(), source_[i].data_ptr(), source_[i].nbytes());
+      if (device_.is_cpu()) {
+        std::memcpy(target_[i].data_ptr(), source_[i].data_ptr(), source_[i].nbytes());
+      } else {
+        target_[i].copy_(on_device_[i], /*non_blocking=*/true);
+      }
     }
+    settle();
   }
   void write_raw() {
     File file = File::create(folder_ / "raw.new");
@@ -187,22 +218,24 @@ class Bench {
   }
 
   fs::path folder_;
+  at::Device device_;
   Stack module_;
   Training training_;
   std::shared_ptr<Snapshot> snapshot_;
   std::vector<at::Tensor> source_;
+  std::vector<at::Tensor> on_device_;  // The same as `source_`; on the CPU the same memory too.
   std::vector<at::Tensor> target_;
   uint64_t bytes_ = 0;
   std::map<std::string, std::vector<double>> times_;
   std::map<std::string, std::vector<double>> memory_;
 };
 
-void print(Bench& bench) {
+void print(Bench& bench, at::Device device) {
   const double megabytes = bench.bytes() / kMega;
-  std::printf("\n%.0f MB of state\n", megabytes);
+  std::printf("\n%.0f MB of state on %s\n", megabytes, device.str().c_str());
   std::printf("  %-34s %9s %9s\n", "", "ms", "MB/s");
-  for (const char* row : {"memcpy", "making the shadows", "capture", "first capture", "raw write", "write",
-                          "torch::save", "raw read", "load", "torch::load"}) {
+  for (const char* row : {"memcpy", "making the shadows", "capture", "capture, copied", "first capture", "raw write",
+                          "write", "torch::save", "raw read", "load", "torch::load"}) {
     const double time = bench.median(row);
     std::printf("  %-34s %9.1f %9.0f\n", row, time * 1e3, megabytes / time);
   }
@@ -220,26 +253,29 @@ int run_command_line(int argc, char** argv) {
   std::vector<double> sizes{50, 500, 2000};
   int repetitions = 5;
   std::string where = ".";
+  std::string device_name = "cpu";
   app.add_option("--megabytes", sizes, "Sizes of the state")->delimiter(',')->check(CLI::PositiveNumber);
   app.add_option("--repetitions", repetitions, "Of each")->check(CLI::PositiveNumber);
   app.add_option("--folder", where, "Where the files are written")->check(CLI::ExistingDirectory);
+  app.add_option("--device", device_name, "Where the module is: cpu, cuda, cuda:1");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
   torch::set_num_threads(1);
+  const at::Device device = find_device(device_name);
   for (const double megabytes : sizes) {
     const fs::path folder = fs::path(where) / ("checkpoint_bench." + std::to_string(::getpid()));
     fs::create_directories(folder);
     {
-      Bench bench(megabytes, folder);
+      Bench bench(megabytes, folder, device);
       bench.repeat();
       bench.forget();
       for (int i = 0; i < repetitions; ++i) {
         bench.repeat();
       }
-      print(bench);
+      print(bench, device);
     }
     fs::remove_all(folder);
   }

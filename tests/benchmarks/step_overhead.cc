@@ -1,11 +1,12 @@
 // What the runtime adds to a training step: a bare LibTorch loop next to the same steps under a Trainer, in one
 // process, interleaved.
 //
-//   step_overhead [STEPS] [REPETITIONS]       by default 20000 steps, 7 repetitions
+//   step_overhead [STEPS] [REPETITIONS] [DEVICE]       by default 20000 steps, 7 repetitions, cpu
 //
 // Linear(32, 32), batch 8, mean squared error, SGD with momentum, one intra-op thread. Under the Trainer the event log
-// is written and the loss logged at every step. A row counts only if its log verifies and holds every batch, and every
-// callback but the one that sleeps has seen every step.
+// is written and the loss logged at every step; on another device than the CPU that waits for it, so there is a bare
+// loop that reads the loss too. Batches are on the device from the start. A row counts only if its log verifies and
+// holds every batch, and every callback but the one that sleeps has seen every step.
 #include <torch/torch.h>
 
 #include <algorithm>
@@ -27,6 +28,7 @@
 #include "troupe/runtime/data/fixed_batches.h"
 #include "troupe/runtime/log/event_history.h"
 #include "troupe/runtime/log/event_log_verify.h"
+#include "troupe/runtime/module/device.h"
 
 namespace {
 
@@ -40,8 +42,8 @@ double us_between(Clock::time_point from, Clock::time_point to) {
   return std::chrono::duration<double, std::micro>(to - from).count();
 }
 
-Batch make_batch() {
-  return {torch::randn({8, 32}), torch::randn({8, 32}), {}};
+Batch make_batch(at::Device device) {
+  return {torch::randn({8, 32}, device), torch::randn({8, 32}, device), {}};
 }
 
 class LinearModule : public Module {
@@ -69,13 +71,14 @@ class LinearModule : public Module {
 
 class OneBatch : public DataModule {
  public:
-  explicit OneBatch(int64_t batches) : batches_(batches) {}
+  OneBatch(int64_t batches, at::Device device) : batches_(batches), device_(device) {}
   std::shared_ptr<DataLoader> train_dataloader() override {
-    return std::make_shared<FixedBatches>(std::vector<Batch>(static_cast<size_t>(batches_), make_batch()));
+    return std::make_shared<FixedBatches>(std::vector<Batch>(static_cast<size_t>(batches_), make_batch(device_)));
   }
 
  private:
   int64_t batches_;
+  at::Device device_;
 };
 
 struct Observer {
@@ -102,10 +105,12 @@ struct Timing {
   std::string invalid;  // Why the figure does not count.
 };
 
-Timing run_bare(int64_t steps) {
+/// `reads_loss`: as who prints it at every step.
+Timing run_bare(int64_t steps, at::Device device, bool reads_loss) {
   LinearModule module;
+  module.to(device);
   torch::optim::SGD sgd(module.parameters(), torch::optim::SGDOptions(0.01).momentum(0.9));
-  const Batch batch = make_batch();
+  const Batch batch = make_batch(device);
   const auto parameters = module.parameters();
   const auto started = Clock::now();
   for (int64_t i = 0; i < steps; ++i) {
@@ -115,6 +120,12 @@ Timing run_bare(int64_t steps) {
     }
     loss.backward();
     sgd.step();
+    if (reads_loss) {
+      loss.item<double>();
+    }
+  }
+  if (!device.is_cpu()) {
+    torch::cuda::synchronize(device.index());
   }
   return {us_between(started, Clock::now()) / static_cast<double>(steps), 0, {}};
 }
@@ -137,7 +148,7 @@ std::string check_log(const fs::path& run_dir, int64_t steps) {
 using Check = std::function<std::string(int64_t steps)>;
 using AddCallbacks = std::function<Check(Trainer&)>;
 
-Timing run_trainer(int64_t steps, bool checkpoints, const AddCallbacks& add_callbacks) {
+Timing run_trainer(int64_t steps, at::Device device, bool checkpoints, const AddCallbacks& add_callbacks) {
   const TemporaryFolder folder;
   TrainerOptions options;
   options.max_epochs = kEpochs;
@@ -146,10 +157,11 @@ Timing run_trainer(int64_t steps, bool checkpoints, const AddCallbacks& add_call
   options.enable_checkpointing = checkpoints;
   options.run_dir = (folder.path() / "run").string();
   options.drain_deadline_s = 2;
+  options.device = device.str();
   Trainer trainer(options);
   const Check check = add_callbacks(trainer);
   LinearModule module;
-  OneBatch data(steps / kEpochs);
+  OneBatch data(steps / kEpochs, device);
   trainer.fit(module, data);
   const auto returned = Clock::now();
   Timing timing{us_between(module.started, module.ended) / static_cast<double>(steps),
@@ -220,18 +232,33 @@ int print(const std::vector<Row>& rows) {
   return status;
 }
 
-}  // namespace
+void run(int64_t steps, int repetitions, at::Device device, std::vector<Row>& rows) {
+  run_bare(steps / 4, device, false);  // Warm up.
+  for (int repetition = 0; repetition < repetitions; ++repetition) {
+    for (auto& row : rows) {
+      const Timing timing = row.run();
+      row.us_per_step.push_back(timing.us_per_step);
+      row.drain_ms.push_back(timing.drain_ms);
+      row.invalid = timing.invalid.empty() ? row.invalid : timing.invalid;
+    }
+  }
+  std::printf("Linear(32, 32), batch 8, SGD with momentum, %lld steps, medians of %d interleaved repetitions, on %s\n",
+              static_cast<long long>(steps), repetitions, device.str().c_str());
+  std::printf("the usual set: ModelCheckpoint, EarlyStopping, LearningRateMonitor, CSVLogger over %lld epochs\n\n",
+              static_cast<long long>(kEpochs));
+}
 
-int main(int argc, char** argv) {
+int run_command_line(int argc, char** argv) {
   const int64_t wanted = argc > 1 ? std::atoll(argv[1]) : 20000;
   const int64_t steps = std::max<int64_t>(1, wanted / kEpochs) * kEpochs;
   const int repetitions = argc > 2 ? std::max(1, std::atoi(argv[2])) : 7;
+  const at::Device device = find_device(argc > 3 ? argv[3] : "cpu");
   at::set_num_threads(1);
-  const auto with = [steps](const AddCallbacks& add_callbacks, bool checkpoints = false) {
-    return [=] { return run_trainer(steps, checkpoints, add_callbacks); };
+  const auto with = [=](const AddCallbacks& add_callbacks, bool checkpoints = false) {
+    return [=] { return run_trainer(steps, device, checkpoints, add_callbacks); };
   };
   std::vector<Row> rows = {
-      {"bare LibTorch loop", [&] { return run_bare(steps); }},
+      {"bare LibTorch loop", [=] { return run_bare(steps, device, false); }},
       {"Trainer, log on, no callback", with(add_some<Observer>(0))},
       {"1 batch-end observer", with(add_some<Observer>(1))},
       {"10 batch-end observers", with(add_some<Observer>(10))},
@@ -241,18 +268,20 @@ int main(int argc, char** argv) {
       {"1 controller at every batch", with(add_some<Controller>(1))},
       {"5 controllers at every batch", with(add_some<Controller>(5))},
   };
-  run_bare(steps / 4);  // Warm up.
-  for (int repetition = 0; repetition < repetitions; ++repetition) {
-    for (auto& row : rows) {
-      const Timing timing = row.run();
-      row.us_per_step.push_back(timing.us_per_step);
-      row.drain_ms.push_back(timing.drain_ms);
-      row.invalid = timing.invalid.empty() ? row.invalid : timing.invalid;
-    }
+  if (!device.is_cpu()) {
+    rows.insert(rows.begin() + 1, Row{"bare loop that reads the loss", [=] { return run_bare(steps, device, true); }});
   }
-  std::printf("Linear(32, 32), batch 8, SGD with momentum, %lld steps, medians of %d interleaved repetitions\n",
-              static_cast<long long>(steps), repetitions);
-  std::printf("the usual set: ModelCheckpoint, EarlyStopping, LearningRateMonitor, CSVLogger over %lld epochs\n\n",
-              static_cast<long long>(kEpochs));
+  run(steps, repetitions, device, rows);
   return print(rows);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run_command_line(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "step_overhead: %s\n", error.what());
+    return 1;
+  }
 }

@@ -66,6 +66,19 @@ struct OnCuda {
   Training training{module, 1};
 };
 
+/// 16 MiB a parameter: to copy one takes longer than to launch what overwrites it.
+class LargeModule : public Module {
+ public:
+  LargeModule() {
+    for (const char* name : {"first", "second", "third"}) {
+      register_module(name, torch::nn::Linear(torch::nn::LinearOptions(2048, 2048).bias(false)));
+    }
+  }
+  std::vector<OptimizerConfig> configure_optimizers() override {
+    return {{.optimizer = std::make_shared<torch::optim::SGD>(parameters(), 0.1)}};
+  }
+};
+
 void fill_parameters(torch::nn::Module& module, double value) {
   const torch::NoGradGuard no_grad;
   for (auto& parameter : module.parameters()) {
@@ -185,6 +198,27 @@ TEST_CASE("a snapshot is of the instant that it was taken at, whatever the devic
     CHECK(value_of(*second, "module.input.weight") == 3);
     CHECK(value_of(*second, "module.scale") == 3);
     CHECK((find_tensor(first->tensors, "rng.cuda:0") != nullptr) == !weights_only);
+  }
+}
+
+TEST_CASE("a snapshot that takes hardware a while to copy is of its instant too") {
+  if (!has_cuda()) {
+    return;
+  }
+  const SlowCopies slow_copies(2ms);
+  LargeModule module;
+  module.to(at::kCUDA);
+  Training training(module, 1);
+  training.prepare_shadows();
+  for (const double value : {1.0, 2.0, 3.0}) {
+    fill_parameters(module, value);
+    const auto snapshot = training.capture(true);
+    fill_parameters(module, -value);
+    snapshot->device_copies.wait();
+    for (const char* name : {"module.first.weight", "module.second.weight", "module.third.weight"}) {
+      CAPTURE(name);
+      CHECK(value_of(*snapshot, name) == value);
+    }
   }
 }
 

@@ -1,14 +1,16 @@
-// Runs every case of cases.json through scripted_run and compares what it prints.
+// Runs every case of cases.json as scripted_run does, in this process, and compares what it prints.
 #include <doctest/doctest.h>
-#include <sys/wait.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <string>
 
+#include "tests/support/captured_stderr.h"
 #include "tests/support/places.h"
+#include "tests/support/run_shell.h"
+#include "tests/support/scripted_run.h"
 #include "tests/support/temporary_folder.h"
 
 namespace {
@@ -34,11 +36,11 @@ Printed run(json spec, const fs::path& folder) {
     spec["resume"] = (folder / "run" / resume).string();
   }
   std::ofstream(folder / "spec.json") << spec.dump();
-  const auto file = [&](const char* name) { return (folder / name).string(); };
-  const std::string command = troupe::testing::program("scripted_run") + " " + file("spec.json") + " > " +
-                              file("output") + " 2> " + file("errors");
-  const int status = WEXITSTATUS(std::system(command.c_str()));  // NOLINT(cert-env33-c)
-  return {status, read(file("output")), read(file("errors"))};
+  std::ostringstream printed;
+  const troupe::CapturedStderr warnings;
+  std::ostringstream errors;
+  const int status = troupe::testing::scripted_run((folder / "spec.json").string(), printed, errors);
+  return {status, printed.str(), warnings.text() + errors.str()};
 }
 
 void check_error(const json& test, const std::string& error) {
@@ -118,4 +120,18 @@ TEST_CASE("scripted runs end as Lightning's rules say") {
     CAPTURE(name);
     check_each(test);
   }
+}
+
+TEST_CASE("the program scripted_run prints what its function does") {
+  const troupe::TemporaryFolder folder;
+  const auto spec_file = (folder.path() / "spec.json").string();
+  const auto printed_by = [&](const json& spec) {
+    std::ofstream(spec_file) << spec.dump();
+    return troupe::run_shell(troupe::testing::program("scripted_run") + " " + spec_file);
+  };
+  const json spec = {{"trainer", {{"max_epochs", 1}}}, {"train_batches", 2}};
+  const auto program = printed_by(spec);
+  CHECK(program.status == 0);
+  CHECK(json::parse(program.output) == json::parse(run(spec, folder.path()).output));
+  CHECK(printed_by({{"no_such_key", 1}}).status == 2);
 }

@@ -1,5 +1,5 @@
-// Runs a fit, or another stage, whose metrics are written down beforehand and prints what became of it as one JSON
-// object: the executable that conformance cases run on. See tests/support/scripted_run.md for the SPEC.
+#include "tests/support/scripted_run.h"
+
 #include <google/protobuf/util/json_util.h>
 #include <torch/torch.h>
 
@@ -7,9 +7,9 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
-#include <iostream>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <ostream>
 #include <set>
 #include <sstream>
 
@@ -293,7 +293,7 @@ RunResult call(Trainer& trainer, const Spec& spec, ScriptedModule& module) {
   }
 }
 
-int run(const Spec& given) {
+int run(const Spec& given, std::ostream& printed) {
   Spec spec = given;
   const TemporaryFolder folder;
   if (spec.trainer.run_dir.empty()) {
@@ -341,21 +341,21 @@ int run(const Spec& given) {
   output["module_trace"] = module->hooks();
   output["dtypes"] = module->dtypes();
   output["weight"] = module->weight();
-  std::cout << output.dump() << '\n';
+  printed << output.dump() << '\n';
   return output["error"].is_null() ? 0 : 1;
 }
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  if (argc != 2) {
-    std::cerr << "usage: scripted_run SPEC.json\n";
-    return 2;
-  }
+namespace troupe::testing {
+
+int scripted_run(const std::string& spec_path, std::ostream& printed, std::ostream& errors) {
   try {
-    return run(read_spec(argv[1]));
+    return run(read_spec(spec_path), printed);
   } catch (const std::exception& error) {
-    std::cerr << "scripted_run: " << error.what() << '\n';
+    errors << "scripted_run: " << error.what() << '\n';
     return 2;
   }
 }
+
+}  // namespace troupe::testing

@@ -75,7 +75,7 @@ RunOutcome FitLoop::run(EventSink& sink, RunOpening opening, uint64_t elapsed_us
   } catch (const Interrupted& interrupted) {
     return {v1::RUN_STATUS_INTERRUPTED, interrupted.reason, {}, {}, interrupted.signal};
   }
-  return outcome();
+  return rules_.outcome();
 }
 
 void FitLoop::fit(const std::string& resumed_from) {
@@ -94,7 +94,7 @@ void FitLoop::fit(const std::string& resumed_from) {
   if (loop().phase() == LoopState::PHASE_SANITY_CHECK) {
     check_sanity();
   }
-  while (!done()) {
+  while (!rules_.done()) {
     run_epoch();
   }
   end_fit();
@@ -129,7 +129,7 @@ void FitLoop::check_sanity() {
   }
   loop().set_phase(LoopState::PHASE_EPOCH_START);
   set_position(v1::STAGE_FIT);
-  if (!done()) {
+  if (!rules_.done()) {
     module_.on_train_start();
     loop().set_train_started(true);
     start_validation_clock();
@@ -148,7 +148,7 @@ void FitLoop::run_epoch() {
   train_loader_->begin(static_cast<int64_t>(loop().epoch()), static_cast<int64_t>(loop().batches_done()));
   do {
     pass_boundary();
-  } while (!epoch_finished() && train_batch());
+  } while (!rules_.epoch_finished() && train_batch());
   end_epoch();
 }
 
@@ -157,7 +157,7 @@ void FitLoop::pass_boundary() {
   do {
     skipped = loop().skip_epoch();
     close_skipped_window();
-    if (loop().phase() == LoopState::PHASE_BATCH_ENDED || (skipped && validation_was_skipped())) {
+    if (loop().phase() == LoopState::PHASE_BATCH_ENDED || (skipped && rules_.validation_was_skipped())) {
       loop().set_phase(validation_due() ? LoopState::PHASE_VALIDATION : LoopState::PHASE_TRAIN_BATCH);
     }
     if (loop().phase() == LoopState::PHASE_VALIDATION) {
@@ -169,8 +169,7 @@ void FitLoop::pass_boundary() {
 
 void FitLoop::start_epoch() {
   loop().set_batches_done(0);
-  loop().set_accumulated_batches(0);
-  loop().set_window_batches(0);
+  window_.close();
   loop().set_epoch_batch_size(loop().batch_size());
   adopt_batch_size(loop().epoch_batch_size());
   training_.epoch_metrics().reset();
@@ -199,8 +198,7 @@ void FitLoop::end_epoch() {
                         {loop().epoch_momenta().begin(), loop().epoch_momenta().end()}});
   }
   training_.remember_metrics(ended.metrics());
-  const bool cut_short = static_cast<int64_t>(loop().batches_done()) < limits_.train_batches;
-  training_.check_plateaus(PlateauOptions::Interval::kEpoch, loop().epoch() + 1, cut_short,
+  training_.check_plateaus(PlateauOptions::Interval::kEpoch, loop().epoch() + 1, rules_.epoch_cut_short(),
                            ended.mutable_learning_rates());
   loop().set_epochs_completed(loop().epoch() + 1);
   loop().set_phase(LoopState::PHASE_EPOCH_ENDED);
@@ -209,7 +207,7 @@ void FitLoop::end_epoch() {
 
 bool FitLoop::train_batch() {
   const auto index = static_cast<int64_t>(loop().batches_done());
-  const int64_t window = window_batches();
+  const int64_t window = window_.open();
   const Batch batch = module_.transfer_batch(train_loader_->next());
   const uint64_t step_before = loop().global_step();
 
@@ -220,15 +218,14 @@ bool FitLoop::train_batch() {
   emitter_->publish_transient<TrainBatchStarted>();
   if (epoch_goes == EpochGoes::kToItsEnd) {  // Without this batch, and without a step for an open window.
     context_->leave();
-    loop().set_accumulated_batches(0);
-    loop().set_window_batches(0);
+    window_.close();
     loop().set_skip_epoch(true);
     return false;
   }
 
   const at::Tensor loss = training_step(batch, index);
   if (training_.automatic()) {
-    if (loop().accumulated_batches() == 0) {
+    if (!window_.holds_batches()) {
       module_.on_before_zero_grad();
       emitter_->publish_transient<ZeroGradStarted>();
       training_.zero_grad();
@@ -237,10 +234,7 @@ bool FitLoop::train_batch() {
       backward(window == 1 ? loss : loss / window);
     }
   }
-  const auto accumulated = static_cast<int64_t>(loop().accumulated_batches()) + 1;
-  const bool steps = accumulated == window || index + 1 == limits_.train_batches || loop().skip_epoch();
-  loop().set_accumulated_batches(steps ? 0 : static_cast<uint64_t>(accumulated));
-  loop().set_window_batches(steps ? 0 : loop().window_batches());
+  const bool steps = window_.add_batch(index + 1 == limits_.train_batches || loop().skip_epoch());
   loop().set_batches_done(static_cast<uint64_t>(index) + 1);
   loop().set_total_batches(loop().total_batches() + 1);
   const auto rates = logs_learning_rates(/*per_step=*/true) ? training_.group_rates() : GroupRates();
@@ -315,52 +309,10 @@ void FitLoop::end_fit() {
   emitter_->publish<FitEnded>();
 }
 
-bool FitLoop::reached_max_steps() const {
-  return limits_.max_steps >= 0 && static_cast<int64_t>(loop().global_step()) >= limits_.max_steps;
-}
-
-bool FitLoop::reached_max_epochs() const {
-  return limits_.max_epochs >= 0 && static_cast<int64_t>(loop().epochs_completed()) >= limits_.max_epochs;
-}
-
-bool FitLoop::stop_allowed() const {
-  return static_cast<int64_t>(loop().epochs_completed()) >= limits_.min_epochs &&
-         static_cast<int64_t>(loop().global_step()) >= limits_.min_steps;
-}
-
-bool FitLoop::done() const {
-  const bool between_epochs = loop().phase() == LoopState::PHASE_EPOCH_START ||
-                              loop().phase() == LoopState::PHASE_EPOCH_ENDED ||
-                              loop().phase() == LoopState::PHASE_TRAIN_ENDED;
-  return between_epochs && (limits_.train_batches == 0 || reached_max_steps() || reached_max_epochs() || stopping());
-}
-
-bool FitLoop::epoch_finished() const {
-  return static_cast<int64_t>(loop().batches_done()) >= limits_.train_batches || reached_max_steps() || stopping() ||
-         loop().skip_epoch();
-}
-
 bool FitLoop::validation_due() {
-  const auto epoch = static_cast<int64_t>(loop().epoch());
-  if (limits_.validation_batches == 0 || (epoch + 1) % limits_.validation_epochs != 0) {
-    return false;
-  }
-  if (stopping()) {
-    return true;
-  }
-  if (limits_.validation_interval_us) {
-    return validation_time_has_come();
-  }
-  if (loop().skip_epoch() && !limits_.count_over_epochs) {  // As if the batch had been the epoch's last.
-    return limits_.train_batches % limits_.validation_interval == 0;
-  }
-  const uint64_t batches = limits_.count_over_epochs ? loop().total_batches() : loop().batches_done();
-  return batches % static_cast<uint64_t>(limits_.validation_interval) == 0;
-}
-
-bool FitLoop::validation_was_skipped() const {
-  return loop().phase() == LoopState::PHASE_TRAIN_BATCH && loop().batches_done() > 0 &&
-         loop().validated_batches() != loop().total_batches() && !limits_.validation_interval_us;
+  const auto validation = rules_.validation();
+  return validation == LoopRules::Validation::kDue ||
+         (validation == LoopRules::Validation::kByTheClock && validation_time_has_come());
 }
 
 void FitLoop::start_validation_clock() {
@@ -383,23 +335,6 @@ bool FitLoop::validation_time_has_come() {
   decided.set_from("clock");
   emitter_->publish(std::move(decided));
   return true;
-}
-
-RunOutcome FitLoop::outcome() const {
-  RunOutcome outcome;
-  if (reached_max_steps()) {
-    outcome.reason = "max_steps=" + std::to_string(limits_.max_steps) + " reached";
-  } else if (reached_max_epochs()) {
-    outcome.reason = "max_epochs=" + std::to_string(limits_.max_epochs) + " reached";
-  } else if (stopping()) {
-    outcome.status = v1::RUN_STATUS_STOPPED;
-    outcome.stopped_by = votes_.first().first;
-    outcome.stop_reason = votes_.first().second;
-    outcome.reason = "stopped by " + outcome.stopped_by + ": " + outcome.stop_reason;
-  } else {
-    outcome.reason = "no training batches";
-  }
-  return outcome;
 }
 
 }  // namespace troupe

@@ -7,22 +7,15 @@
 #include "troupe/runtime/data/data_module.h"
 #include "troupe/runtime/event/event_emitter.h"
 #include "troupe/runtime/event/stop_votes.h"
+#include "troupe/runtime/loop/accumulation_window.h"
 #include "troupe/runtime/loop/live.h"
+#include "troupe/runtime/loop/loop_rules.h"
 #include "troupe/runtime/loop/run_frame.h"
 #include "troupe/runtime/loop/training.h"
 #include "troupe/runtime/options/loop_limits.h"
 #include "troupe/runtime/options/trainer_options.h"
 
 namespace troupe {
-
-/// How a run ended.
-struct RunOutcome {
-  v1::RunStatus status = v1::RUN_STATUS_FINISHED;
-  std::string reason;       ///< One line: the limit, the votes or the signal.
-  std::string stopped_by;   ///< State key of the callback whose vote stopped it; empty otherwise.
-  std::string stop_reason;  ///< That vote's reason.
-  int signal = 0;           ///< What interrupted it; 0 otherwise.
-};
 
 /// The training loop: epochs, batches, validation, as Lightning's. It runs on the thread that calls run() and speaks to
 /// everything else through an EventSink, so it is tested without actors. docs/events.md has it as pseudocode with every
@@ -78,20 +71,10 @@ class FitLoop : private ManualOptimization {
   void untoggle() override;
   void advance_schedule(int64_t optimizer) override { training_.advance_schedule(static_cast<size_t>(optimizer)); }
 
-  bool done() const;
-  bool epoch_finished() const;
   bool validation_due();
-  /// Whether SkipEpoch came when it had been settled that the last batch brings no validation.
-  bool validation_was_skipped() const;
   void start_validation_clock();
   /// Whether a time-based interval has passed; if so, this decision of the clock is recorded.
   bool validation_time_has_come();
-  bool reached_max_steps() const;
-  bool reached_max_epochs() const;
-  bool stop_allowed() const;
-  bool stopping() const { return votes_.any() && stop_allowed(); }
-  RunOutcome outcome() const;
-
   /// Where the loop stands, for the next events.
   void set_position(Stage stage);
   /// A batch boundary: carries out what operators sent, waits while the run is paused, and ends it here if a signal or
@@ -107,18 +90,12 @@ class FitLoop : private ManualOptimization {
   std::string checkpoint_refusal(const Decision& decision, EventType about) const;
   std::string batch_size_refusal(int64_t samples) const;
   std::string group_refusal(const std::string& group);
-  /// Whether an epoch is between its TrainEpochStarted and its TrainEpochEnded.
-  bool in_epoch() const;
   LoopLimits limits_with(const DataLoader& train) const;
   void carry_out(const Decision& decision);
   void carry_out_checkpoint(const Decision& decision);
   void carry_out_vote(const Decision& decision);
 
   // What commands change in the course of the loop (fit_loop_commands.cc).
-  /// Batches per optimizer step: as the options say, or as commanded.
-  int64_t accumulation() const;
-  /// Batches of the accumulation window that the next batch belongs to, which is opened if there is none.
-  int64_t window_batches();
   /// Turns to batches of `samples` samples, 0 for those that the loader was made with.
   void adopt_batch_size(uint32_t samples);
   /// Steps with the window that SkipEpoch left open, as the epoch's last batch would have.
@@ -158,6 +135,8 @@ class FitLoop : private ManualOptimization {
   std::optional<EventEmitter> emitter_;
   ModuleContext* context_ = nullptr;  // While it runs.
   StopVotes votes_;
+  const LoopRules rules_{training_.loop(), limits_, votes_};
+  AccumulationWindow window_{training_.loop(), options_.accumulate_grad_batches};
   std::optional<OperatorStop> operator_stop_;
   std::vector<at::Tensor> toggled_off_;  // Parameters that toggle() keeps from taking a gradient.
   v1::PendingRound unfinished_round_;    // Of the checkpoint that the run goes on from.

@@ -160,17 +160,6 @@ void FitLoop::carry_out_checkpoint(const Decision& decision) {
   take_checkpoint(save, decision.from);
 }
 
-int64_t FitLoop::accumulation() const {
-  return loop().accumulate_grad_batches() > 0 ? loop().accumulate_grad_batches() : options_.accumulate_grad_batches;
-}
-
-int64_t FitLoop::window_batches() {
-  if (loop().accumulated_batches() == 0 || loop().window_batches() == 0) {
-    loop().set_window_batches(static_cast<uint32_t>(accumulation()));
-  }
-  return loop().window_batches();
-}
-
 void FitLoop::adopt_batch_size(uint32_t samples) {
   if (samples == 0 || samples == train_loader_->batch_size()) {
     return;
@@ -185,9 +174,8 @@ void FitLoop::adopt_batch_size(uint32_t samples) {
 }
 
 void FitLoop::close_skipped_window() {
-  if (loop().skip_epoch() && loop().accumulated_batches() > 0 && !reached_max_steps()) {
-    loop().set_accumulated_batches(0);
-    loop().set_window_batches(0);
+  if (loop().skip_epoch() && window_.holds_batches() && !rules_.reached_max_steps()) {
+    window_.close();
     // No event tells what the hooks of this step log per step: the batch's has gone.
     context_->enter_step(training_.epoch_metrics(), std::max<int64_t>(train_loader_->batch_size(), 1),
                          /*logs_per_step=*/true);
@@ -197,7 +185,7 @@ void FitLoop::close_skipped_window() {
 }
 
 void FitLoop::finish_skipped_epoch() {
-  if (loop().skip_epoch() && static_cast<int64_t>(loop().batches_done()) < limits_.train_batches) {
+  if (loop().skip_epoch() && rules_.epoch_cut_short()) {
     training_.epoch_ended();
   }
   loop().set_skip_epoch(false);

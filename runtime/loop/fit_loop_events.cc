@@ -105,7 +105,7 @@ TrialResult FitLoop::run_trial(EventType about, const TrialOptions& options) {
   TrialGround ground{.training = training_, .loader = *train_loader_};
   ground.epoch = static_cast<int64_t>(loop().epoch());
   ground.batches = limits_.train_batches;
-  ground.batches_per_step = accumulation();
+  ground.batches_per_step = window_.batches_from_now();
   ground.training_step = [this](const Batch& batch, int64_t index) {
     return training_step(module_.transfer_batch(batch), index);
   };

@@ -107,7 +107,7 @@ std::string FitLoop::refusal(const Decision& decision, EventType about) {
                  ? training_.frozen_refusal(command.set_frozen())
                  : "toggle() decides here which parameters take a gradient; command it after the batch";
     case v1::Command::kSkipEpoch:
-      return in_epoch() ? "" : "no epoch is being trained";
+      return in_epoch(loop()) ? "" : "no epoch is being trained";
     case v1::Command::kCustom:
       return command.custom().event().type().empty() ? "an event of the user's own needs a type" : "";
     case v1::Command::COMMAND_NOT_SET:
@@ -115,12 +115,6 @@ std::string FitLoop::refusal(const Decision& decision, EventType about) {
     default:
       return {};
   }
-}
-
-bool FitLoop::in_epoch() const {
-  const auto phase = loop().phase();
-  return phase == v1::LoopState::PHASE_TRAIN_BATCH || phase == v1::LoopState::PHASE_BATCH_ENDED ||
-         phase == v1::LoopState::PHASE_VALIDATION;
 }
 
 }  // namespace troupe

@@ -1,52 +1,39 @@
 #pragma once
 
-#include <memory>
 #include <optional>
 #include <string>
 
-#include "troupe/runtime/data/data_module.h"
 #include "troupe/runtime/event/event_emitter.h"
 #include "troupe/runtime/event/stop_votes.h"
 #include "troupe/runtime/loop/accumulation_window.h"
+#include "troupe/runtime/loop/fit_data.h"
 #include "troupe/runtime/loop/live.h"
 #include "troupe/runtime/loop/loop_rules.h"
 #include "troupe/runtime/loop/run_frame.h"
 #include "troupe/runtime/loop/training.h"
-#include "troupe/runtime/options/loop_limits.h"
 #include "troupe/runtime/options/trainer_options.h"
 
 namespace troupe {
 
-/// The training loop: epochs, batches, validation, as Lightning's. It runs on the thread that calls run() and speaks to
-/// everything else through an EventSink, so it is tested without actors. docs/events.md has it as pseudocode with every
-/// event in place.
+/// The training loop: epochs, batches, validation, as Lightning's. docs/events.md has it as pseudocode with every event
+/// in place.
 class FitLoop : private ManualOptimization {
  public:
-  /// Sets the module up and configures its optimizers. Everything must outlive the loop. Throws ConfigError.
-  FitLoop(Module& module, std::shared_ptr<DataLoader> train, DataLoaders validation, const TrainerOptions& options);
-  /// With one validation loader, or none (null).
-  FitLoop(Module& module, std::shared_ptr<DataLoader> train, const std::shared_ptr<DataLoader>& validation,
-          const TrainerOptions& options)
-      : FitLoop(module, std::move(train), validation ? DataLoaders{validation} : DataLoaders(), options) {}
+  /// Where it goes on is in `training`. Commands that come back from events, and Live hooks, are its own from here on.
+  /// Everything must outlive the loop.
+  FitLoop(Training& training, FitData& data, const TrainerOptions& options, EventEmitter& emitter,
+          ModuleContext& context);
 
-  /// Takes the run up where `snapshot` left it. Throws MismatchError.
-  void restore(const Snapshot& snapshot);
-
-  /// The facts of this fit: what FitStarted holds.
-  v1::FitStarted facts();
-  /// RunResumed with what it says of the fit, after restore().
-  RunResumed resumed();
-
-  /// Runs to the end. `elapsed_us`: what the run had run before. Throws what the module, the data, the sink or a
-  /// controller threw.
-  RunOutcome run(EventSink& sink, RunOpening opening, uint64_t elapsed_us = 0);
-
-  Training& training() { return training_; }
+  /// Runs to the end, or throws: Interrupted at a batch boundary, and what the module, the data, the sink or a
+  /// controller threw. `resumed_from`: the checkpoint that it goes on from; empty for none.
+  void run(const std::string& resumed_from);
+  /// How it ended, when run() has returned.
+  RunOutcome outcome() const { return rules_.outcome(); }
 
  private:
-  void fit(const std::string& resumed_from);
   void start_fit();
   void check_sanity();
+  void start_training();
   void run_epoch();
   void start_epoch();
   void end_epoch();
@@ -60,7 +47,6 @@ class FitLoop : private ManualOptimization {
   void end_fit();
 
   // What a module that optimises manually calls (fit_loop_manual.cc); backward is the loop's own too.
-  void require_automatic_options() const;
   int64_t optimizers() const override { return static_cast<int64_t>(training_.optimizers()); }
   torch::optim::Optimizer& optimizer(int64_t optimizer) override;
   void backward(const at::Tensor& loss) override;
@@ -88,16 +74,12 @@ class FitLoop : private ManualOptimization {
   /// Why a command makes no sense here; empty when it can be carried out.
   std::string refusal(const Decision& decision, EventType about);
   std::string checkpoint_refusal(const Decision& decision, EventType about) const;
-  std::string batch_size_refusal(int64_t samples) const;
   std::string group_refusal(const std::string& group);
-  LoopLimits limits_with(const DataLoader& train) const;
   void carry_out(const Decision& decision);
   void carry_out_checkpoint(const Decision& decision);
   void carry_out_vote(const Decision& decision);
 
   // What commands change in the course of the loop (fit_loop_commands.cc).
-  /// Turns to batches of `samples` samples, 0 for those that the loader was made with.
-  void adopt_batch_size(uint32_t samples);
   /// Steps with the window that SkipEpoch left open, as the epoch's last batch would have.
   void close_skipped_window();
   /// The schedule counts an epoch that was skipped in the middle too.
@@ -123,23 +105,21 @@ class FitLoop : private ManualOptimization {
   v1::LoopState& loop() { return training_.loop(); }
   const v1::LoopState& loop() const { return training_.loop(); }
 
+  Training& training_;
   Module& module_;
-  ModuleScope scope_;
-  std::shared_ptr<DataLoader> train_loader_;
-  DataLoaders validation_loaders_;
+  FitData& data_;
   const TrainerOptions& options_;
-  Training training_;
-  LoopLimits limits_;
-  const LoopLimits first_limits_;  // With the batch size that the loader was made with.
-  const uint32_t first_batch_size_;
-  std::optional<EventEmitter> emitter_;
-  ModuleContext* context_ = nullptr;  // While it runs.
+  EventEmitter& emitter_;
+  ModuleContext& context_;
   StopVotes votes_;
-  const LoopRules rules_{training_.loop(), limits_, votes_};
+  const LoopRules rules_{training_.loop(), data_.limits(), votes_};
   AccumulationWindow window_{training_.loop(), options_.accumulate_grad_batches};
   std::optional<OperatorStop> operator_stop_;
   std::vector<at::Tensor> toggled_off_;  // Parameters that toggle() keeps from taking a gradient.
   v1::PendingRound unfinished_round_;    // Of the checkpoint that the run goes on from.
 };
+
+/// Throws ConfigError for options that are for automatic optimisation, where the module optimises manually.
+void require_options_for(const Training& training, const TrainerOptions& options);
 
 }  // namespace troupe

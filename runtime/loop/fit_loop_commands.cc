@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "troupe/runtime/base/error.h"
 #include "troupe/runtime/event/round.h"
 #include "troupe/runtime/loop/fit_loop.h"
 #include "troupe/runtime/loop/inputs.h"
@@ -44,11 +43,11 @@ void FitLoop::apply(const Round& round, EventType about) {
 
 void FitLoop::finish_pending_round() {
   if (unfinished_round_.decisions_size() > 0) {
-    const Position position = emitter_->position();
-    emitter_->position() = unfinished_round_.position();
+    const Position position = emitter_.position();
+    emitter_.position() = unfinished_round_.position();
     *loop().mutable_pending() = std::move(unfinished_round_);
     carry_out_pending();
-    emitter_->position() = position;
+    emitter_.position() = position;
   }
 }
 
@@ -57,7 +56,7 @@ void FitLoop::carry_out_pending() {
     auto& pending = *loop().mutable_pending();
     const v1::PendingRound::Decision next = pending.decisions(0);
     pending.mutable_decisions()->DeleteSubrange(0, 1);  // A checkpoint that it takes has only what comes after it.
-    *pending.mutable_position() = emitter_->position();
+    *pending.mutable_position() = emitter_.position();
     const Decision decision{next.from(), next.from_type(), next.command()};
     const auto about = static_cast<EventType>(pending.about());
     const std::string reason = next.contradiction().empty() ? refusal(decision, about) : next.contradiction();
@@ -67,14 +66,14 @@ void FitLoop::carry_out_pending() {
       refused.set_cause_seq(pending.cause_seq());
       *refused.mutable_command() = decision.command;
       refused.set_reason(reason);
-      emitter_->publish(std::move(refused));
+      emitter_.publish(std::move(refused));
       continue;
     }
     CommandApplied applied;
     applied.set_from(decision.from);
     applied.set_cause_seq(pending.cause_seq());
     *applied.mutable_command() = decision.command;
-    emitter_->publish(std::move(applied));
+    emitter_.publish(std::move(applied));
     carry_out(decision);
   }
   loop().clear_pending();
@@ -121,7 +120,7 @@ void FitLoop::carry_out(const Decision& decision) {
       training_.remember_metric(command.log_metric().name(), command.log_metric().value());
       break;
     case v1::Command::kCustom:
-      emitter_->publish(user_event_of(decision));
+      emitter_.publish(user_event_of(decision));
       break;
     case v1::Command::kSaveCheckpoint:
     case v1::Command::kRemoveCheckpoint:
@@ -148,8 +147,8 @@ void FitLoop::carry_out_vote(const Decision& decision) {
 
 void FitLoop::carry_out_checkpoint(const Decision& decision) {
   if (decision.command.has_remove_checkpoint()) {
-    emitter_->sink().remove_checkpoint(decision.command.remove_checkpoint().path(),
-                                       std::max<int>(1, static_cast<int>(loop().pending().saves())));
+    emitter_.sink().remove_checkpoint(decision.command.remove_checkpoint().path(),
+                                      std::max<int>(1, static_cast<int>(loop().pending().saves())));
     return;
   }
   v1::SaveCheckpoint save = decision.command.save_checkpoint();
@@ -160,27 +159,14 @@ void FitLoop::carry_out_checkpoint(const Decision& decision) {
   take_checkpoint(save, decision.from);
 }
 
-void FitLoop::adopt_batch_size(uint32_t samples) {
-  if (samples == 0 || samples == train_loader_->batch_size()) {
-    return;
-  }
-  auto loader = train_loader_->another(samples);
-  if (loader == nullptr) {
-    throw ConfigError("the run goes on with batches of " + std::to_string(samples) +
-                      " samples, as commanded, but the train loader cannot make batches of another size");
-  }
-  train_loader_ = std::move(loader);
-  limits_ = limits_with(*train_loader_);
-}
-
 void FitLoop::close_skipped_window() {
   if (loop().skip_epoch() && window_.holds_batches() && !rules_.reached_max_steps()) {
     window_.close();
     // No event tells what the hooks of this step log per step: the batch's has gone.
-    context_->enter_step(training_.epoch_metrics(), std::max<int64_t>(train_loader_->batch_size(), 1),
-                         /*logs_per_step=*/true);
+    context_.enter_step(training_.epoch_metrics(), std::max<int64_t>(data_.train().batch_size(), 1),
+                        /*logs_per_step=*/true);
     optimizer_step(0);
-    context_->leave();
+    context_.leave();
   }
 }
 

@@ -4,7 +4,6 @@
 #include "troupe/runtime/base/error.h"
 #include "troupe/runtime/loop/fit_loop.h"
 #include "troupe/runtime/loop/inputs.h"
-#include "troupe/runtime/module/module_info.h"
 
 namespace troupe {
 namespace {
@@ -13,61 +12,27 @@ constexpr char kInterruptCheckpoint[] = "checkpoints/interrupted.ckpt";
 
 }  // namespace
 
-v1::FitStarted FitLoop::facts() {
-  v1::FitStarted facts;
-  for (const auto& group : training_.param_groups()) {
-    *facts.add_param_groups() = group;
-  }
-  for (const auto& info : module_infos(module_)) {
-    *facts.add_modules() = info;
-  }
-  facts.set_max_epochs(limits_.max_epochs);
-  facts.set_max_steps(limits_.max_steps);
-  facts.set_train_batches(static_cast<uint64_t>(first_limits_.train_batches));
-  facts.set_validation_batches(static_cast<uint64_t>(limits_.validation_batches));
-  for (const int64_t batches : limits_.validation_batches_by_loader) {
-    facts.add_validation_batches_by_loader(static_cast<uint64_t>(batches));
-  }
-  facts.set_validates_on_time(limits_.validation_interval_us.has_value());
-  facts.set_manual_optimization(!training_.automatic());
-  facts.set_validates_at_epoch_end(first_limits_.validates_at_epoch_end);
-  facts.set_fast_dev_run(options_.fast_dev_run > 0);
-  facts.set_log_every_n_steps(static_cast<uint32_t>(options_.log_every_n_steps));
-  facts.set_accumulate_grad_batches(static_cast<uint32_t>(options_.accumulate_grad_batches));
-  facts.set_batch_size(first_batch_size_);
-  return facts;
-}
-
-RunResumed FitLoop::resumed() {
-  RunResumed resumed;
-  *resumed.mutable_fit() = facts();
-  resumed.mutable_fit()->clear_modules();
-  resumed.set_accumulate_grad_batches(loop().accumulate_grad_batches());
-  resumed.set_batch_size(loop().batch_size());
-  return resumed;
-}
-
 void FitLoop::set_position(Stage stage) {
-  auto& position = emitter_->position();
+  auto& position = emitter_.position();
   position.set_stage(stage);
   position.set_epoch(static_cast<uint32_t>(loop().epoch()));
   const auto done = static_cast<uint32_t>(loop().batches_done());
   position.set_batch_index(done == 0 ? 0 : done - 1);
   position.set_global_step(loop().global_step());
-  context_->set_position(position);
+  context_.set_position(position);
 }
 
 void FitLoop::check_interrupt() {
-  auto& sink = emitter_->sink();
+  auto& sink = emitter_.sink();
   while (true) {
     if (sink.has_inputs()) {  // Before the signal: what was accepted is not lost with the process.
-      record_inputs(*emitter_, [this](const Round& round) { apply(round, Event::kInputRecorded); });
+      record_inputs(emitter_, [this](const Round& round) { apply(round, Event::kInputRecorded); });
       if (operator_stop_) {
         interrupt(stopped_by_operator(operator_stop_->from, operator_stop_->reason), operator_stop_->from);
       }
     }
     if (const int signal = sink.pending_signal()) {
-      emitter_->publish(input_of_signal(signal));
+      emitter_.publish(input_of_signal(signal));
       sink.flush();
       interrupt(interrupted_by(signal), "interrupt");
     }
@@ -102,9 +67,9 @@ TrialResult FitLoop::run_trial(EventType about, const TrialOptions& options) {
   if (!training_.automatic()) {
     throw ConfigError("run_trial: the module optimises manually: it takes steps that a trial could not take back");
   }
-  TrialGround ground{.training = training_, .loader = *train_loader_};
+  TrialGround ground{.training = training_, .loader = data_.train()};
   ground.epoch = static_cast<int64_t>(loop().epoch());
-  ground.batches = limits_.train_batches;
+  ground.batches = data_.limits().train_batches;
   ground.batches_per_step = window_.batches_from_now();
   ground.training_step = [this](const Batch& batch, int64_t index) {
     return training_step(module_.transfer_batch(batch), index);
@@ -127,23 +92,23 @@ TrialResult FitLoop::run_trial(EventType about, const TrialOptions& options) {
 }
 
 void FitLoop::take_checkpoint(const v1::SaveCheckpoint& what, const std::string& from) {
-  auto event = emitter_->make<CheckpointTaken>();
+  auto event = emitter_.make<CheckpointTaken>();
   auto* taken = event->mutable_checkpoint_taken();
   taken->set_path(what.path());
   taken->set_from(from);
   taken->set_monitor(what.monitor());
   taken->set_score(what.score());
   taken->set_best(what.best());
-  emitter_->sink().await_checkpoint_slot(what.path());
+  emitter_.sink().await_checkpoint_slot(what.path());
   auto snapshot = training_.capture(what.weights_only());
-  snapshot->position = emitter_->position();
-  snapshot->elapsed_us = emitter_->elapsed_us();
-  emitter_->sink().take_checkpoint(std::move(event), std::move(snapshot), what.weights_only());
+  snapshot->position = emitter_.position();
+  snapshot->elapsed_us = emitter_.elapsed_us();
+  emitter_.sink().take_checkpoint(std::move(event), std::move(snapshot), what.weights_only());
 }
 
 void FitLoop::publish_batch_ended(const Batch& batch, const at::Tensor& loss, bool stepped,
                                   const GroupRates& rates_used) {
-  auto event = emitter_->make<TrainBatchEnded>();
+  auto event = emitter_.make<TrainBatchEnded>();
   auto* ended = event->mutable_train_batch_ended();
   training_.epoch_metrics().take_step(ended->mutable_metrics());
   ended->set_samples(static_cast<uint32_t>(batch.size()));
@@ -154,10 +119,10 @@ void FitLoop::publish_batch_ended(const Batch& batch, const at::Tensor& loss, bo
   training_.remember_metrics(ended->metrics());
   training_.add_changed_learning_rates(ended->mutable_learning_rates());
   std::shared_ptr<const StepOutputs> outputs;
-  if (emitter_->wants_outputs(Event::kTrainBatchEnded)) {
+  if (emitter_.wants_outputs(Event::kTrainBatchEnded)) {
     outputs = std::make_shared<StepOutputs>(StepOutputs{batch, loss.defined() ? loss.detach() : loss, {}});
   }
-  emitter_->publish(std::move(event), std::move(outputs));
+  emitter_.publish(std::move(event), std::move(outputs));
 }
 
 bool FitLoop::logs_learning_rates(bool per_step) const {

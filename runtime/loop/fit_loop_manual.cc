@@ -10,8 +10,8 @@
 
 namespace troupe {
 
-void FitLoop::require_automatic_options() const {
-  if (training_.automatic()) {
+void require_options_for(const Training& training, const TrainerOptions& options) {
+  if (training.automatic()) {
     return;
   }
   const auto refuse = [](const char* option) {
@@ -19,20 +19,20 @@ void FitLoop::require_automatic_options() const {
                       "' is for automatic optimisation, but the module optimises manually: leave it out, and do it in "
                       "training_step");
   };
-  if (options_.gradient_clip_val) {
+  if (options.gradient_clip_val) {
     refuse("gradient_clip_val");
   }
-  if (options_.accumulate_grad_batches != 1) {
+  if (options.accumulate_grad_batches != 1) {
     refuse("accumulate_grad_batches");
   }
 }
 
 void FitLoop::backward(const at::Tensor& loss) {
   module_.on_before_backward(loss);
-  emitter_->publish_transient<BackwardStarted>();
+  emitter_.publish_transient<BackwardStarted>();
   run_backward(loss);
   module_.on_after_backward();
-  emitter_->publish_transient<BackwardEnded>();
+  emitter_.publish_transient<BackwardEnded>();
 }
 
 void FitLoop::run_backward(const at::Tensor& loss) {
@@ -45,7 +45,7 @@ void FitLoop::run_backward(const at::Tensor& loss) {
   try {
     loss.backward();
   } catch (...) {
-    const auto& position = emitter_->position();
+    const auto& position = emitter_.position();
     std::throw_with_nested(Error("detect_anomaly: the backward pass of batch " +
                                  std::to_string(position.batch_index()) + " of epoch " +
                                  std::to_string(position.epoch()) + " (optimizer step " +

@@ -1,7 +1,6 @@
 // Why a command is refused by the loop.
 #include <torch/torch.h>
 
-#include "troupe/runtime/base/error.h"
 #include "troupe/runtime/loop/fit_loop.h"
 #include "troupe/runtime/loop/inputs.h"
 
@@ -46,26 +45,10 @@ std::string FitLoop::checkpoint_refusal(const Decision& decision, EventType abou
   if (decision.command.save_checkpoint().path().empty()) {
     return "a checkpoint needs a path";
   }
-  return resumable_after(about) && emitter_->position().stage() != v1::STAGE_SANITY_CHECK
+  return resumable_after(about) && emitter_.position().stage() != v1::STAGE_SANITY_CHECK
              ? std::string()
              : "a checkpoint can be taken after TrainEpochStarted, TrainBatchEnded, ValidationEpochStarted, "
                "ValidationBatchEnded, ValidationEnded, TrainEpochEnded and TrainEnded only, not in a sanity check";
-}
-
-std::string FitLoop::batch_size_refusal(int64_t samples) const {
-  if (samples < 1) {
-    return "a batch size must be at least 1";
-  }
-  try {
-    const auto loader = train_loader_->another(samples);
-    if (loader == nullptr) {
-      return "the train loader cannot make batches of another size";
-    }
-    limits_with(*loader);
-  } catch (const ConfigError& error) {
-    return error.what();
-  }
-  return {};
 }
 
 std::string FitLoop::group_refusal(const std::string& group) {
@@ -101,7 +84,7 @@ std::string FitLoop::refusal(const Decision& decision, EventType about) {
       }
       return command.set_accumulation().batches() > 0 ? "" : "batches per optimizer step must be at least 1";
     case v1::Command::kSetBatchSize:
-      return batch_size_refusal(command.set_batch_size().samples());
+      return data_.batch_size_refusal(command.set_batch_size().samples());
     case v1::Command::kSetFrozen:
       return toggled_off_.empty()
                  ? training_.frozen_refusal(command.set_frozen())

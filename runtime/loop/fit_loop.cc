@@ -5,7 +5,7 @@
 #include "troupe/runtime/event/round.h"
 #include "troupe/runtime/loop/evaluation_loop.h"
 #include "troupe/runtime/loop/fit_facts.h"
-#include "troupe/runtime/module/autocast.h"
+#include "troupe/runtime/loop/live.h"
 
 namespace troupe {
 
@@ -24,7 +24,7 @@ FitLoop::FitLoop(Training& training, FitData& data, const TrainerOptions& option
   emitter_.set_round_handler([this](const Round& round, EventType about) { apply(round, about); });
   emitter_.set_live_turn(
       [this](Callback& callback, const RunState& run, const Event& event, const StepOutputs* outputs) {
-        return run_live_hook(callback, event, run, loan(event.body_case(), outputs));
+        return run_live_hook(callback, event, run, lender_.loan(event.body_case(), outputs));
       });
   set_position(v1::STAGE_FIT);
 }
@@ -180,15 +180,13 @@ bool FitLoop::train_batch() {
     return false;
   }
 
-  const at::Tensor loss = training_step(batch, index);
+  const at::Tensor loss = optimization_.training_step(batch, index);
   if (training_.automatic()) {
     if (!window_.holds_batches()) {
-      module_.on_before_zero_grad();
-      emitter_.publish_transient<ZeroGradStarted>();
-      training_.zero_grad();
+      optimization_.drop_gradients();
     }
     if (loss.defined()) {
-      backward(window == 1 ? loss : loss / window);
+      optimization_.backward(window == 1 ? loss : loss / window);
     }
   }
   const bool steps = window_.add_batch(index + 1 == data_.limits().train_batches || loop().skip_epoch());
@@ -196,7 +194,7 @@ bool FitLoop::train_batch() {
   loop().set_total_batches(loop().total_batches() + 1);
   const auto rates = logs_learning_rates(/*per_step=*/true) ? training_.group_rates() : GroupRates();
   if (steps && training_.automatic()) {
-    optimizer_step(0);
+    optimization_.step(0);
   }
   if (index + 1 == data_.limits().train_batches) {
     training_.epoch_ended();
@@ -206,35 +204,6 @@ bool FitLoop::train_batch() {
   loop().set_phase(LoopState::PHASE_BATCH_ENDED);
   publish_batch_ended(batch, loss, loop().global_step() != step_before, rates);
   return true;
-}
-
-at::Tensor FitLoop::training_step(const Batch& batch, int64_t index) {
-  const AutocastGuard autocast(options_.precision, module_.device().type());
-  if (training_.automatic()) {
-    return module_.training_step(batch, index);
-  }
-  struct Untoggle {
-    FitLoop& loop;
-    ~Untoggle() { loop.untoggle(); }
-  } const untoggle_at_the_end{*this};
-  context_.set_manual_optimization(this);
-  at::Tensor loss = module_.training_step(batch, index);
-  context_.set_manual_optimization(nullptr);
-  return loss;
-}
-
-void FitLoop::optimizer_step(size_t optimizer) {
-  module_.on_before_optimizer_step();
-  OptimizerStepStarted started;
-  started.set_optimizer(static_cast<uint32_t>(optimizer));
-  emitter_.publish_transient(std::move(started));
-  if (training_.automatic()) {
-    module_.configure_gradient_clipping(options_.gradient_clip_val, options_.gradient_clip_algorithm);
-  }
-  training_.optimizer_step(optimizer);
-  loop().set_global_step(loop().global_step() + 1);
-  emitter_.position().set_global_step(loop().global_step());
-  context_.set_position(emitter_.position());
 }
 
 void FitLoop::validate() {

@@ -7,8 +7,9 @@
 #include "troupe/runtime/event/stop_votes.h"
 #include "troupe/runtime/loop/accumulation_window.h"
 #include "troupe/runtime/loop/fit_data.h"
-#include "troupe/runtime/loop/live.h"
+#include "troupe/runtime/loop/fit_lender.h"
 #include "troupe/runtime/loop/loop_rules.h"
+#include "troupe/runtime/loop/optimization.h"
 #include "troupe/runtime/loop/run_frame.h"
 #include "troupe/runtime/loop/training.h"
 #include "troupe/runtime/options/trainer_options.h"
@@ -17,7 +18,7 @@ namespace troupe {
 
 /// The training loop: epochs, batches, validation, as Lightning's. docs/events.md has it as pseudocode with every event
 /// in place.
-class FitLoop : private ManualOptimization {
+class FitLoop {
  public:
   /// Where it goes on is in `training`. Commands that come back from events, and Live hooks, are its own from here on.
   /// Everything must outlive the loop.
@@ -41,21 +42,8 @@ class FitLoop : private ManualOptimization {
   void pass_boundary();
   /// False when the module leaves out the rest of the epoch, this batch included.
   bool train_batch();
-  at::Tensor training_step(const Batch& batch, int64_t index);
-  void optimizer_step(size_t optimizer);
   void validate();
   void end_fit();
-
-  // What a module that optimises manually calls (fit_loop_manual.cc); backward is the loop's own too.
-  int64_t optimizers() const override { return static_cast<int64_t>(training_.optimizers()); }
-  torch::optim::Optimizer& optimizer(int64_t optimizer) override;
-  void backward(const at::Tensor& loss) override;
-  void run_backward(const at::Tensor& loss);
-  void step(int64_t optimizer) override { optimizer_step(static_cast<size_t>(optimizer)); }
-  void zero_grad(int64_t optimizer) override { training_.zero_grad(static_cast<size_t>(optimizer)); }
-  void toggle(int64_t optimizer) override;
-  void untoggle() override;
-  void advance_schedule(int64_t optimizer) override { training_.advance_schedule(static_cast<size_t>(optimizer)); }
 
   bool validation_due();
   void start_validation_clock();
@@ -85,9 +73,6 @@ class FitLoop : private ManualOptimization {
   /// The schedule counts an epoch that was skipped in the middle too.
   void finish_skipped_epoch();
 
-  /// What a Live hook of this event is lent.
-  Live::Loan loan(EventType about, const StepOutputs* outputs);
-  TrialResult run_trial(EventType about, const TrialOptions& options);
   void take_checkpoint(const v1::SaveCheckpoint& what, const std::string& from);
   /// `rates_used`: what the step was made with, if learning rates are logged per step.
   void publish_batch_ended(const Batch& batch, const at::Tensor& loss, bool stepped, const GroupRates& rates_used);
@@ -111,15 +96,13 @@ class FitLoop : private ManualOptimization {
   const TrainerOptions& options_;
   EventEmitter& emitter_;
   ModuleContext& context_;
+  Optimization optimization_{training_, options_, emitter_, context_};
   StopVotes votes_;
   const LoopRules rules_{training_.loop(), data_.limits(), votes_};
   AccumulationWindow window_{training_.loop(), options_.accumulate_grad_batches};
+  FitLender lender_{training_, data_, optimization_, window_};
   std::optional<OperatorStop> operator_stop_;
-  std::vector<at::Tensor> toggled_off_;  // Parameters that toggle() keeps from taking a gradient.
-  v1::PendingRound unfinished_round_;    // Of the checkpoint that the run goes on from.
+  v1::PendingRound unfinished_round_;  // Of the checkpoint that the run goes on from.
 };
-
-/// Throws ConfigError for options that are for automatic optimisation, where the module optimises manually.
-void require_options_for(const Training& training, const TrainerOptions& options);
 
 }  // namespace troupe

@@ -165,7 +165,7 @@ void FitLoop::close_skipped_window() {
     // No event tells what the hooks of this step log per step: the batch's has gone.
     context_.enter_step(training_.epoch_metrics(), std::max<int64_t>(data_.train().batch_size(), 1),
                         /*logs_per_step=*/true);
-    optimizer_step(0);
+    optimization_.step(0);
     context_.leave();
   }
 }

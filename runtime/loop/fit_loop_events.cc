@@ -1,7 +1,6 @@
 // The loop's side of events: facts out, inputs in. The loop itself is fit_loop.cc, its commands fit_loop_commands.cc.
 #include <torch/torch.h>
 
-#include "troupe/runtime/base/error.h"
 #include "troupe/runtime/loop/fit_loop.h"
 #include "troupe/runtime/loop/inputs.h"
 
@@ -50,45 +49,6 @@ void FitLoop::interrupt(Interrupted interrupted, const std::string& from) {
     take_checkpoint(save, from);
   }
   throw interrupted;
-}
-
-Live::Loan FitLoop::loan(EventType about, const StepOutputs* outputs) {
-  return {module_, training_.all_optimizers(),
-          [this, about](const TrialOptions& options) { return run_trial(about, options); }, outputs};
-}
-
-TrialResult FitLoop::run_trial(EventType about, const TrialOptions& options) {
-  const auto& info = event_info(about);
-  if (info.transient || about == Event::kUserEvent || about == Event::kExceptionRaised || about == Event::kTornDown ||
-      loop().phase() == v1::LoopState::PHASE_FIT_START) {
-    throw ConfigError("run_trial: not allowed at " + std::string(info.name) +
-                      ": allowed between two batches, at recorded events from FitStarted on");
-  }
-  if (!training_.automatic()) {
-    throw ConfigError("run_trial: the module optimises manually: it takes steps that a trial could not take back");
-  }
-  TrialGround ground{.training = training_, .loader = data_.train()};
-  ground.epoch = static_cast<int64_t>(loop().epoch());
-  ground.batches = data_.limits().train_batches;
-  ground.batches_per_step = window_.batches_from_now();
-  ground.training_step = [this](const Batch& batch, int64_t index) {
-    return training_step(module_.transfer_batch(batch), index);
-  };
-  ground.zero_grad = [this] {
-    module_.on_before_zero_grad();
-    training_.zero_grad();
-  };
-  ground.backward = [this](const at::Tensor& loss) {
-    module_.on_before_backward(loss);
-    run_backward(loss);
-    module_.on_after_backward();
-  };
-  ground.step = [this] {
-    module_.on_before_optimizer_step();
-    module_.configure_gradient_clipping(options_.gradient_clip_val, options_.gradient_clip_algorithm);
-    module_.optimizer_step(training_.optimizer());
-  };
-  return troupe::run_trial(ground, options);
 }
 
 void FitLoop::take_checkpoint(const v1::SaveCheckpoint& what, const std::string& from) {

@@ -86,9 +86,9 @@ std::string FitLoop::refusal(const Decision& decision, EventType about) {
     case v1::Command::kSetBatchSize:
       return data_.batch_size_refusal(command.set_batch_size().samples());
     case v1::Command::kSetFrozen:
-      return toggled_off_.empty()
-                 ? training_.frozen_refusal(command.set_frozen())
-                 : "toggle() decides here which parameters take a gradient; command it after the batch";
+      return optimization_.toggles()
+                 ? "toggle() decides here which parameters take a gradient; command it after the batch"
+                 : training_.frozen_refusal(command.set_frozen());
     case v1::Command::kSkipEpoch:
       return in_epoch(loop()) ? "" : "no epoch is being trained";
     case v1::Command::kCustom:

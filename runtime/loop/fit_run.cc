@@ -10,6 +10,7 @@
 #include "troupe/runtime/event/event_emitter.h"
 #include "troupe/runtime/loop/fit_facts.h"
 #include "troupe/runtime/loop/fit_loop.h"
+#include "troupe/runtime/loop/optimization.h"
 
 namespace troupe {
 

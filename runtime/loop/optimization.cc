@@ -1,4 +1,5 @@
-// The loop's side of backward passes, and of manual optimisation. The loop itself is fit_loop.cc.
+#include "troupe/runtime/loop/optimization.h"
+
 #include <torch/torch.h>
 
 #include <exception>
@@ -6,7 +7,7 @@
 
 #include "troupe/runtime/base/error.h"
 #include "troupe/runtime/callback/exception_text.h"
-#include "troupe/runtime/loop/fit_loop.h"
+#include "troupe/runtime/module/autocast.h"
 
 namespace troupe {
 
@@ -27,7 +28,28 @@ void require_options_for(const Training& training, const TrainerOptions& options
   }
 }
 
-void FitLoop::backward(const at::Tensor& loss) {
+at::Tensor Optimization::training_step(const Batch& batch, int64_t index) {
+  const AutocastGuard autocast(options_.precision, module_.device().type());
+  if (training_.automatic()) {
+    return module_.training_step(batch, index);
+  }
+  struct Untoggle {
+    Optimization& optimization;
+    ~Untoggle() { optimization.untoggle(); }
+  } const untoggle_at_the_end{*this};
+  context_.set_manual_optimization(this);
+  at::Tensor loss = module_.training_step(batch, index);
+  context_.set_manual_optimization(nullptr);
+  return loss;
+}
+
+void Optimization::drop_gradients() {
+  module_.on_before_zero_grad();
+  emitter_.publish_transient<ZeroGradStarted>();
+  training_.zero_grad();
+}
+
+void Optimization::backward(const at::Tensor& loss) {
   module_.on_before_backward(loss);
   emitter_.publish_transient<BackwardStarted>();
   run_backward(loss);
@@ -35,7 +57,7 @@ void FitLoop::backward(const at::Tensor& loss) {
   emitter_.publish_transient<BackwardEnded>();
 }
 
-void FitLoop::run_backward(const at::Tensor& loss) {
+void Optimization::run_backward(const at::Tensor& loss) {
   // A manual one is called inside the step, where autocast may be on: it is for forward passes.
   const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
   if (!options_.detect_anomaly) {
@@ -53,11 +75,47 @@ void FitLoop::run_backward(const at::Tensor& loss) {
   }
 }
 
-torch::optim::Optimizer& FitLoop::optimizer(int64_t optimizer) {
+void Optimization::step(int64_t optimizer) {
+  module_.on_before_optimizer_step();
+  OptimizerStepStarted started;
+  started.set_optimizer(static_cast<uint32_t>(optimizer));
+  emitter_.publish_transient(std::move(started));
+  if (training_.automatic()) {
+    module_.configure_gradient_clipping(options_.gradient_clip_val, options_.gradient_clip_algorithm);
+  }
+  training_.optimizer_step(static_cast<size_t>(optimizer));
+  training_.loop().set_global_step(training_.loop().global_step() + 1);
+  emitter_.position().set_global_step(training_.loop().global_step());
+  context_.set_position(emitter_.position());
+}
+
+TrialGround Optimization::trial_ground(const DataLoader& loader) {
+  TrialGround ground{.training = training_, .loader = loader};
+  ground.training_step = [this](const Batch& batch, int64_t index) {
+    return training_step(module_.transfer_batch(batch), index);
+  };
+  ground.zero_grad = [this] {
+    module_.on_before_zero_grad();
+    training_.zero_grad();
+  };
+  ground.backward = [this](const at::Tensor& loss) {
+    module_.on_before_backward(loss);
+    run_backward(loss);
+    module_.on_after_backward();
+  };
+  ground.step = [this] {
+    module_.on_before_optimizer_step();
+    module_.configure_gradient_clipping(options_.gradient_clip_val, options_.gradient_clip_algorithm);
+    module_.optimizer_step(training_.optimizer());
+  };
+  return ground;
+}
+
+torch::optim::Optimizer& Optimization::optimizer(int64_t optimizer) {
   return training_.optimizer(static_cast<size_t>(optimizer));
 }
 
-void FitLoop::toggle(int64_t optimizer) {
+void Optimization::toggle(int64_t optimizer) {
   untoggle();
   std::set<const c10::TensorImpl*> kept;
   for (const auto& group : this->optimizer(optimizer).param_groups()) {
@@ -77,7 +135,7 @@ void FitLoop::toggle(int64_t optimizer) {
   }
 }
 
-void FitLoop::untoggle() {
+void Optimization::untoggle() {
   for (auto& parameter : toggled_off_) {
     parameter.set_requires_grad(true);
   }

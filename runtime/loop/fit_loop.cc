@@ -2,7 +2,11 @@
 
 #include <torch/torch.h>
 
-#include "troupe/runtime/event/round.h"
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <utility>
+
 #include "troupe/runtime/loop/evaluation_loop.h"
 #include "troupe/runtime/loop/fit_facts.h"
 #include "troupe/runtime/loop/live.h"
@@ -19,9 +23,7 @@ FitLoop::FitLoop(Training& training, FitData& data, const TrainerOptions& option
       options_(options),
       emitter_(emitter),
       context_(context) {
-  unfinished_round_.Swap(loop().mutable_pending());  // Not in loop(): RunResumed brings on a round of its own.
-  loop().clear_pending();
-  emitter_.set_round_handler([this](const Round& round, EventType about) { apply(round, about); });
+  emitter_.set_round_handler([this](const Round& round, EventType about) { commands_.apply(round, about); });
   emitter_.set_live_turn(
       [this](Callback& callback, const RunState& run, const Event& event, const StepOutputs* outputs) {
         return run_live_hook(callback, event, run, lender_.loan(event.body_case(), outputs));
@@ -37,7 +39,7 @@ void FitLoop::run(const std::string& resumed_from) {
     CheckpointLoaded loaded;
     loaded.set_path(resumed_from);
     emitter_.publish(std::move(loaded));
-    finish_pending_round();
+    commands_.finish_unfinished_round();
   }
   if (loop().phase() == LoopState::PHASE_FIT_START) {
     start_fit();
@@ -75,7 +77,7 @@ void FitLoop::check_sanity() {
     progress.set_sanity_check(true);
     emitter_.publish<SanityCheckStarted>();
   }
-  evaluation.on_batch_boundary = [this] { check_interrupt(); };
+  evaluation.on_batch_boundary = [this] { commands_.check_interrupt(); };
   evaluation.run(data_.validation(), batches, progress);
   training_.set_modes_before_evaluation(std::nullopt);
   training_.put_back_rng();
@@ -89,7 +91,7 @@ void FitLoop::start_training() {
   if (!rules_.done()) {
     module_.on_train_start();
     loop().set_train_started(true);
-    start_validation_clock();
+    clock_.start();
     emitter_.publish<TrainStarted>();
   }
 }
@@ -109,6 +111,21 @@ void FitLoop::run_epoch() {
   end_epoch();
 }
 
+void FitLoop::start_epoch() {
+  loop().set_batches_done(0);
+  window_.close();
+  loop().set_epoch_batch_size(loop().batch_size());
+  data_.set_batch_size(loop().epoch_batch_size());
+  training_.epoch_metrics().reset();
+  rates_log_.start_epoch();
+  set_position(v1::STAGE_FIT);
+  context_.enter_epoch_hook(training_.epoch_metrics());
+  module_.on_train_epoch_start();
+  context_.leave();
+  loop().set_phase(LoopState::PHASE_TRAIN_BATCH);
+  emitter_.publish(TrainEpochStarted());
+}
+
 void FitLoop::pass_boundary() {
   bool skipped = false;
   do {
@@ -120,46 +137,8 @@ void FitLoop::pass_boundary() {
     if (loop().phase() == LoopState::PHASE_VALIDATION) {
       validate();
     }
-    check_interrupt();
+    commands_.check_interrupt();
   } while (loop().skip_epoch() != skipped);  // The batch has become the epoch's last.
-}
-
-void FitLoop::start_epoch() {
-  loop().set_batches_done(0);
-  window_.close();
-  loop().set_epoch_batch_size(loop().batch_size());
-  data_.set_batch_size(loop().epoch_batch_size());
-  training_.epoch_metrics().reset();
-  const auto rates = training_.group_rates();
-  loop().mutable_epoch_learning_rates()->Assign(rates.learning_rates.begin(), rates.learning_rates.end());
-  loop().mutable_epoch_momenta()->Assign(rates.momenta.begin(), rates.momenta.end());
-  set_position(v1::STAGE_FIT);
-  context_.enter_epoch_hook(training_.epoch_metrics());
-  module_.on_train_epoch_start();
-  context_.leave();
-  loop().set_phase(LoopState::PHASE_TRAIN_BATCH);
-  emitter_.publish(TrainEpochStarted());
-}
-
-void FitLoop::end_epoch() {
-  finish_skipped_epoch();
-  set_position(v1::STAGE_FIT);
-  context_.enter_epoch_hook(training_.epoch_metrics());
-  module_.on_train_epoch_end();
-  context_.leave();
-  TrainEpochEnded ended;
-  training_.epoch_metrics().take_epoch(ended.mutable_metrics());
-  if (logs_learning_rates(/*per_step=*/false)) {
-    log_learning_rates(ended.mutable_metrics(),
-                       {{loop().epoch_learning_rates().begin(), loop().epoch_learning_rates().end()},
-                        {loop().epoch_momenta().begin(), loop().epoch_momenta().end()}});
-  }
-  training_.remember_metrics(ended.metrics());
-  training_.check_plateaus(PlateauOptions::Interval::kEpoch, loop().epoch() + 1, rules_.epoch_cut_short(),
-                           ended.mutable_learning_rates());
-  loop().set_epochs_completed(loop().epoch() + 1);
-  loop().set_phase(LoopState::PHASE_EPOCH_ENDED);
-  emitter_.publish(std::move(ended));
 }
 
 bool FitLoop::train_batch() {
@@ -189,14 +168,15 @@ bool FitLoop::train_batch() {
       optimization_.backward(window == 1 ? loss : loss / window);
     }
   }
-  const bool steps = window_.add_batch(index + 1 == data_.limits().train_batches || loop().skip_epoch());
+  const bool last = index + 1 == data_.limits().train_batches;
+  const bool steps = window_.add_batch(last || loop().skip_epoch());
   loop().set_batches_done(static_cast<uint64_t>(index) + 1);
   loop().set_total_batches(loop().total_batches() + 1);
-  const auto rates = logs_learning_rates(/*per_step=*/true) ? training_.group_rates() : GroupRates();
+  const GroupRates rates = rates_log_.rates_of_step();
   if (steps && training_.automatic()) {
     optimization_.step(0);
   }
-  if (index + 1 == data_.limits().train_batches) {
+  if (last) {
     training_.epoch_ended();
   }
   module_.on_train_batch_end(batch, index);
@@ -206,22 +186,77 @@ bool FitLoop::train_batch() {
   return true;
 }
 
+void FitLoop::publish_batch_ended(const Batch& batch, const at::Tensor& loss, bool stepped,
+                                  const GroupRates& rates_used) {
+  auto event = emitter_.make<TrainBatchEnded>();
+  auto* ended = event->mutable_train_batch_ended();
+  training_.epoch_metrics().take_step(ended->mutable_metrics());
+  ended->set_samples(static_cast<uint32_t>(batch.size()));
+  if (stepped) {
+    rates_log_.end_step(rates_used, ended->mutable_metrics());
+  }
+  training_.remember_metrics(ended->metrics());
+  training_.add_changed_learning_rates(ended->mutable_learning_rates());
+  std::shared_ptr<const StepOutputs> outputs;
+  if (emitter_.wants_outputs(Event::kTrainBatchEnded)) {
+    outputs = std::make_shared<StepOutputs>(StepOutputs{batch, loss.defined() ? loss.detach() : loss, {}});
+  }
+  emitter_.publish(std::move(event), std::move(outputs));
+}
+
+void FitLoop::close_skipped_window() {
+  if (loop().skip_epoch() && window_.holds_batches() && !rules_.reached_max_steps()) {
+    window_.close();
+    // No event tells what the hooks of this step log per step: the batch's has gone.
+    context_.enter_step(training_.epoch_metrics(), std::max<int64_t>(data_.train().batch_size(), 1),
+                        /*logs_per_step=*/true);
+    optimization_.step(0);
+    context_.leave();
+  }
+}
+
+bool FitLoop::validation_due() {
+  const auto validation = rules_.validation();
+  return validation == LoopRules::Validation::kDue ||
+         (validation == LoopRules::Validation::kByTheClock && clock_.time_has_come());
+}
+
 void FitLoop::validate() {
   EvaluationLoop evaluation(v1::STAGE_VALIDATE, module_, emitter_, options_.precision);
   training_.set_modes_before_evaluation(modules_in_eval_mode(module_));
-  evaluation.on_batch_boundary = [this] { check_interrupt(); };
+  evaluation.on_batch_boundary = [this] { commands_.check_interrupt(); };
   evaluation.on_metrics = [this](const auto& metrics) { training_.remember_metrics(metrics); };
   evaluation.before_end = [this](ValidationEnded& ended) {
     loop().set_validations(loop().validations() + 1);
     loop().set_validated_batches(loop().total_batches());
     training_.check_plateaus(PlateauOptions::Interval::kValidation, loop().validations(), /*cut_short=*/false,
                              ended.mutable_learning_rates());
-    start_validation_clock();
+    clock_.start();
     loop().set_phase(LoopState::PHASE_TRAIN_BATCH);
   };
   evaluation.run(data_.validation(), data_.limits().validation_batches_by_loader, *loop().mutable_evaluation());
   training_.set_modes_before_evaluation(std::nullopt);
   set_position(v1::STAGE_FIT);
+}
+
+void FitLoop::end_epoch() {
+  if (loop().skip_epoch() && rules_.epoch_cut_short()) {  // The schedule counts it all the same.
+    training_.epoch_ended();
+  }
+  loop().set_skip_epoch(false);
+  set_position(v1::STAGE_FIT);
+  context_.enter_epoch_hook(training_.epoch_metrics());
+  module_.on_train_epoch_end();
+  context_.leave();
+  TrainEpochEnded ended;
+  training_.epoch_metrics().take_epoch(ended.mutable_metrics());
+  rates_log_.end_epoch(ended.mutable_metrics());
+  training_.remember_metrics(ended.metrics());
+  training_.check_plateaus(PlateauOptions::Interval::kEpoch, loop().epoch() + 1, rules_.epoch_cut_short(),
+                           ended.mutable_learning_rates());
+  loop().set_epochs_completed(loop().epoch() + 1);
+  loop().set_phase(LoopState::PHASE_EPOCH_ENDED);
+  emitter_.publish(std::move(ended));
 }
 
 void FitLoop::end_fit() {
@@ -235,32 +270,14 @@ void FitLoop::end_fit() {
   emitter_.publish<FitEnded>();
 }
 
-bool FitLoop::validation_due() {
-  const auto validation = rules_.validation();
-  return validation == LoopRules::Validation::kDue ||
-         (validation == LoopRules::Validation::kByTheClock && validation_time_has_come());
-}
-
-void FitLoop::start_validation_clock() {
-  if (data_.limits().validation_interval_us) {  // Otherwise equal runs would differ in what nobody reads.
-    loop().set_last_validation_us(emitter_.elapsed_us());
-  }
-}
-
-bool FitLoop::validation_time_has_come() {
-  uint64_t now_us = emitter_.elapsed_us();
-  const auto before = emitter_.sink().validation_decided_before(now_us);
-  if (before == DecidedBefore::kNo || (before == DecidedBefore::kUnknown &&
-                                       now_us - loop().last_validation_us() < *data_.limits().validation_interval_us)) {
-    return false;
-  }
-  emitter_.advance_clock(now_us);
-  InputRecorded decided;
-  decided.mutable_clock()->set_kind(v1::ClockDecision::KIND_VALIDATION);
-  decided.mutable_clock()->set_elapsed_us(now_us);
-  decided.set_from("clock");
-  emitter_.publish(std::move(decided));
-  return true;
+void FitLoop::set_position(Stage stage) {
+  auto& position = emitter_.position();
+  position.set_stage(stage);
+  position.set_epoch(static_cast<uint32_t>(loop().epoch()));
+  const auto done = static_cast<uint32_t>(loop().batches_done());
+  position.set_batch_index(done == 0 ? 0 : done - 1);
+  position.set_global_step(loop().global_step());
+  context_.set_position(position);
 }
 
 }  // namespace troupe

@@ -1,23 +1,26 @@
 #pragma once
 
-#include <optional>
+#include <ATen/core/Tensor.h>
+
 #include <string>
 
 #include "troupe/runtime/event/event_emitter.h"
-#include "troupe/runtime/event/stop_votes.h"
 #include "troupe/runtime/loop/accumulation_window.h"
+#include "troupe/runtime/loop/fit_commands.h"
 #include "troupe/runtime/loop/fit_data.h"
 #include "troupe/runtime/loop/fit_lender.h"
+#include "troupe/runtime/loop/learning_rate_log.h"
 #include "troupe/runtime/loop/loop_rules.h"
 #include "troupe/runtime/loop/optimization.h"
-#include "troupe/runtime/loop/run_frame.h"
 #include "troupe/runtime/loop/training.h"
+#include "troupe/runtime/loop/validation_clock.h"
+#include "troupe/runtime/module/module.h"
 #include "troupe/runtime/options/trainer_options.h"
 
 namespace troupe {
 
 /// The training loop: epochs, batches, validation, as Lightning's. docs/events.md has it as pseudocode with every event
-/// in place.
+/// in place. It says when what happens; its parts do it.
 class FitLoop {
  public:
   /// Where it goes on is in `training`. Commands that come back from events, and Live hooks, are its own from here on.
@@ -37,58 +40,21 @@ class FitLoop {
   void start_training();
   void run_epoch();
   void start_epoch();
-  void end_epoch();
   /// Between two batches: what the last one brought, a validation that is due, and what came from outside.
   void pass_boundary();
   /// False when the module leaves out the rest of the epoch, this batch included.
   bool train_batch();
-  void validate();
-  void end_fit();
-
-  bool validation_due();
-  void start_validation_clock();
-  /// Whether a time-based interval has passed; if so, this decision of the clock is recorded.
-  bool validation_time_has_come();
-  /// Where the loop stands, for the next events.
-  void set_position(Stage stage);
-  /// A batch boundary: carries out what operators sent, waits while the run is paused, and ends it here if a signal or
-  /// an operator asks for it.
-  void check_interrupt();
-  [[noreturn]] void interrupt(Interrupted interrupted, const std::string& from);
-  void apply(const Round& round, EventType about);
-  /// Carries out what a round still had to do when the checkpoint that the run goes on from was taken in it.
-  void finish_pending_round();
-  void carry_out_pending();
-  /// Why a command makes no sense here; empty when it can be carried out.
-  std::string refusal(const Decision& decision, EventType about);
-  std::string checkpoint_refusal(const Decision& decision, EventType about) const;
-  std::string group_refusal(const std::string& group);
-  void carry_out(const Decision& decision);
-  void carry_out_checkpoint(const Decision& decision);
-  void carry_out_vote(const Decision& decision);
-
-  // What commands change in the course of the loop (fit_loop_commands.cc).
+  void publish_batch_ended(const Batch& batch, const at::Tensor& loss, bool stepped, const GroupRates& rates_used);
   /// Steps with the window that SkipEpoch left open, as the epoch's last batch would have.
   void close_skipped_window();
-  /// The schedule counts an epoch that was skipped in the middle too.
-  void finish_skipped_epoch();
+  bool validation_due();
+  void validate();
+  void end_epoch();
+  void end_fit();
 
-  void take_checkpoint(const v1::SaveCheckpoint& what, const std::string& from);
-  /// `rates_used`: what the step was made with, if learning rates are logged per step.
-  void publish_batch_ended(const Batch& batch, const at::Tensor& loss, bool stepped, const GroupRates& rates_used);
-  /// Whether LogLearningRates asked for rates at steps, or else at the ends of epochs.
-  bool logs_learning_rates(bool per_step) const;
-  /// Adds the learning rates to `metrics`, where LogLearningRates asked for them.
-  void log_learning_rates(google::protobuf::RepeatedPtrField<Metric>* metrics, const GroupRates& rates);
-
-  /// Who stopped the run, and why.
-  struct OperatorStop {
-    std::string from;
-    std::string reason;
-  };
-
+  /// Where the loop stands, for the next events.
+  void set_position(Stage stage);
   v1::LoopState& loop() { return training_.loop(); }
-  const v1::LoopState& loop() const { return training_.loop(); }
 
   Training& training_;
   Module& module_;
@@ -97,12 +63,12 @@ class FitLoop {
   EventEmitter& emitter_;
   ModuleContext& context_;
   Optimization optimization_{training_, options_, emitter_, context_};
-  StopVotes votes_;
-  const LoopRules rules_{training_.loop(), data_.limits(), votes_};
+  FitCommands commands_{training_, data_, optimization_, emitter_, options_};
+  const LoopRules rules_{training_.loop(), data_.limits(), commands_.votes()};
   AccumulationWindow window_{training_.loop(), options_.accumulate_grad_batches};
+  ValidationClock clock_{training_.loop(), data_.limits(), emitter_};
+  LearningRateLog rates_log_{training_, options_.log_every_n_steps};
   FitLender lender_{training_, data_, optimization_, window_};
-  std::optional<OperatorStop> operator_stop_;
-  v1::PendingRound unfinished_round_;  // Of the checkpoint that the run goes on from.
 };
 
 }  // namespace troupe

@@ -1,8 +1,10 @@
-// Why a command is refused by the loop.
-#include <torch/torch.h>
+#include "troupe/runtime/loop/command_refusals.h"
 
-#include "troupe/runtime/loop/fit_loop.h"
+#include <cmath>
+#include <string>
+
 #include "troupe/runtime/loop/inputs.h"
+#include "troupe/runtime/loop/loop_rules.h"
 
 namespace troupe {
 namespace {
@@ -27,42 +29,7 @@ bool resumable_after(EventType type) {
 
 }  // namespace
 
-std::string FitLoop::checkpoint_refusal(const Decision& decision, EventType about) const {
-  const auto& path = decision.command.has_save_checkpoint() ? decision.command.save_checkpoint().path()
-                                                            : decision.command.remove_checkpoint().path();
-  if (!path.empty() && !path.ends_with(kCheckpointExtension)) {
-    return "'" + path + "' is no name of a checkpoint: it must end in " + kCheckpointExtension;
-  }
-  if (decision.command.has_remove_checkpoint()) {
-    return path.empty() ? "which checkpoint to remove has to be told by its path" : "";
-  }
-  if (options_.fast_dev_run > 0) {
-    return "a fast_dev_run saves nothing";
-  }
-  if (is_operator(decision)) {
-    return {};  // Inputs are taken at batch boundaries.
-  }
-  if (decision.command.save_checkpoint().path().empty()) {
-    return "a checkpoint needs a path";
-  }
-  return resumable_after(about) && emitter_.position().stage() != v1::STAGE_SANITY_CHECK
-             ? std::string()
-             : "a checkpoint can be taken after TrainEpochStarted, TrainBatchEnded, ValidationEpochStarted, "
-               "ValidationBatchEnded, ValidationEnded, TrainEpochEnded and TrainEnded only, not in a sanity check";
-}
-
-std::string FitLoop::group_refusal(const std::string& group) {
-  if (training_.has_group(group)) {
-    return {};
-  }
-  std::string names;
-  for (const auto& known : training_.param_groups()) {
-    names.append(names.empty() ? "" : ", ").append(known.name());
-  }
-  return "no parameter group '" + group + "'; there are " + names;
-}
-
-std::string FitLoop::refusal(const Decision& decision, EventType about) {
+std::string CommandRefusals::refusal(const Decision& decision, EventType about) const {
   const auto& command = decision.command;
   switch (command.command_case()) {
     case v1::Command::kSaveCheckpoint:
@@ -90,7 +57,7 @@ std::string FitLoop::refusal(const Decision& decision, EventType about) {
                  ? "toggle() decides here which parameters take a gradient; command it after the batch"
                  : training_.frozen_refusal(command.set_frozen());
     case v1::Command::kSkipEpoch:
-      return in_epoch(loop()) ? "" : "no epoch is being trained";
+      return in_epoch(training_.loop()) ? "" : "no epoch is being trained";
     case v1::Command::kCustom:
       return command.custom().event().type().empty() ? "an event of the user's own needs a type" : "";
     case v1::Command::COMMAND_NOT_SET:
@@ -98,6 +65,41 @@ std::string FitLoop::refusal(const Decision& decision, EventType about) {
     default:
       return {};
   }
+}
+
+std::string CommandRefusals::checkpoint_refusal(const Decision& decision, EventType about) const {
+  const auto& path = decision.command.has_save_checkpoint() ? decision.command.save_checkpoint().path()
+                                                            : decision.command.remove_checkpoint().path();
+  if (!path.empty() && !path.ends_with(kCheckpointExtension)) {
+    return "'" + path + "' is no name of a checkpoint: it must end in " + kCheckpointExtension;
+  }
+  if (decision.command.has_remove_checkpoint()) {
+    return path.empty() ? "which checkpoint to remove has to be told by its path" : "";
+  }
+  if (options_.fast_dev_run > 0) {
+    return "a fast_dev_run saves nothing";
+  }
+  if (is_operator(decision)) {
+    return {};  // Inputs are taken at batch boundaries.
+  }
+  if (decision.command.save_checkpoint().path().empty()) {
+    return "a checkpoint needs a path";
+  }
+  return resumable_after(about) && emitter_.position().stage() != v1::STAGE_SANITY_CHECK
+             ? std::string()
+             : "a checkpoint can be taken after TrainEpochStarted, TrainBatchEnded, ValidationEpochStarted, "
+               "ValidationBatchEnded, ValidationEnded, TrainEpochEnded and TrainEnded only, not in a sanity check";
+}
+
+std::string CommandRefusals::group_refusal(const std::string& group) const {
+  if (training_.has_group(group)) {
+    return {};
+  }
+  std::string names;
+  for (const auto& known : training_.param_groups()) {
+    names.append(names.empty() ? "" : ", ").append(known.name());
+  }
+  return "no parameter group '" + group + "'; there are " + names;
 }
 
 }  // namespace troupe

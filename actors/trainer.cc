@@ -21,7 +21,7 @@
 #include "troupe/runtime/log/known_inputs.h"
 #include "troupe/runtime/log/run_directory.h"
 #include "troupe/runtime/loop/evaluation_run.h"
-#include "troupe/runtime/loop/fit_loop.h"
+#include "troupe/runtime/loop/fit_run.h"
 #include "troupe/runtime/module/seed.h"
 #include "troupe/runtime/module/tensor_bytes.h"
 
@@ -203,13 +203,13 @@ RunResult Trainer::Impl::fit(Module& module, DataModule& data, const std::string
   if (!train) {
     throw ConfigError("fit: the data module has no train_dataloader");
   }
-  FitLoop loop(module, train, options.limit_val_batches.value() > 0 ? data.val_dataloaders() : DataLoaders(), options);
-  loop.training().set_data_state([&data] { return data.state_dict(); });
+  FitRun fit(module, train, options.limit_val_batches.value() > 0 ? data.val_dataloaders() : DataLoaders(), options);
+  fit.training().set_data_state([&data] { return data.state_dict(); });
   uint64_t elapsed_us = 0;
   const bool restores = found && !found->starts_over();
   if (restores) {
     const Snapshot snapshot = to_snapshot(found->data);
-    loop.restore(snapshot);
+    fit.restore(snapshot);
     elapsed_us = snapshot.elapsed_us;
   } else {
     seed_everything(options_.seed);
@@ -229,7 +229,7 @@ RunResult Trainer::Impl::fit(Module& module, DataModule& data, const std::string
   if (resumes) {
     loaded = load_states(callbacks, found->data.callback_states);
     run_id = found->run_id;
-    opening = run_resumed(facts, *found, *log, loop.resumed());
+    opening = run_resumed(facts, *found, *log, fit.resumed());
   } else {  // Also where a process was killed before its first event was in the log.
     opening = run_started(facts, v1::STAGE_FIT, run_id);
   }
@@ -249,7 +249,7 @@ RunResult Trainer::Impl::fit(Module& module, DataModule& data, const std::string
   const SignalGuard signals(options_.handle_signals);
   RunSystem system(std::move(config));
   return run(system, directory.root(), [&] {
-    auto outcome = loop.run(system, std::move(opening), elapsed_us);
+    auto outcome = fit.run(system, std::move(opening), elapsed_us);
     data_scope.tear_down();
     return outcome;
   });

@@ -21,7 +21,7 @@ RunStarted run_started(const OpeningFacts& facts, Stage stage, const std::string
 
 /// The run goes on from `found` in the log that `log` has opened, which is another run's up to there where
 /// `found.forked_from` names one; what differs in the environment is reported on
-/// standard error too. `resumed`: as FitLoop::resumed() gives it. Throws CorruptionError when the log ends before the
+/// standard error too. `resumed`: as FitRun::resumed() gives it. Throws CorruptionError when the log ends before the
 /// checkpoint.
 RunResumed run_resumed(const OpeningFacts& facts, const FoundCheckpoint& found, const EventLogWriter& log,
                        RunResumed resumed);

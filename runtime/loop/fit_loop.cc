@@ -1,100 +1,54 @@
 #include "troupe/runtime/loop/fit_loop.h"
 
-#include <torch/csrc/autograd/anomaly_mode.h>
 #include <torch/torch.h>
 
-#include <iostream>
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <utility>
 
-#include "troupe/runtime/base/error.h"
-#include "troupe/runtime/event/round.h"
 #include "troupe/runtime/loop/evaluation_loop.h"
-#include "troupe/runtime/module/autocast.h"
+#include "troupe/runtime/loop/fit_facts.h"
+#include "troupe/runtime/loop/live.h"
 
 namespace troupe {
 
 using v1::LoopState;
 
-FitLoop::FitLoop(Module& module, std::shared_ptr<DataLoader> train, DataLoaders validation,
-                 const TrainerOptions& options)
-    : module_(module),
-      scope_(module, v1::STAGE_FIT, options.device),
-      train_loader_(std::move(train)),
-      validation_loaders_(std::move(validation)),
+FitLoop::FitLoop(Training& training, FitData& data, const TrainerOptions& options, EventEmitter& emitter,
+                 ModuleContext& context)
+    : training_(training),
+      module_(training.module()),
+      data_(data),
       options_(options),
-      training_(module, options.seed),
-      limits_(limits_with(*train_loader_)),
-      first_limits_(limits_),
-      first_batch_size_(static_cast<uint32_t>(train_loader_->batch_size())) {
-  require_automatic_options();
-  if (options_.overfit_batches.value() > 0 && train_loader_->disable_shuffle()) {
-    std::cerr << "troupe: warning: 'overfit_batches' trains on the same batches in every epoch: the training loader no "
-                 "longer shuffles\n";
-  }
-}
-
-LoopLimits FitLoop::limits_with(const DataLoader& train) const {
-  std::vector<int64_t> validation;
-  for (const auto& loader : validation_loaders_) {
-    validation.push_back(loader->batches());
-  }
-  return loop_limits(options_, train.batches(), validation);
-}
-
-void FitLoop::restore(const Snapshot& snapshot) {
-  training_.restore(snapshot);
-  adopt_batch_size(loop().epoch_batch_size());
-  unfinished_round_ = loop().pending();  // Not in loop(): RunResumed brings on a round of its own.
-  loop().clear_pending();
-}
-
-RunOutcome FitLoop::run(EventSink& sink, RunOpening opening, uint64_t elapsed_us) {
-  emitter_.emplace(sink, elapsed_us);
-  emitter_->set_round_handler([this](const Round& round, EventType about) { apply(round, about); });
-  emitter_->set_live_turn(
+      emitter_(emitter),
+      context_(context) {
+  emitter_.set_round_handler([this](const Round& round, EventType about) { commands_.apply(round, about); });
+  emitter_.set_live_turn(
       [this](Callback& callback, const RunState& run, const Event& event, const StepOutputs* outputs) {
-        return run_live_hook(callback, event, run, loan(event.body_case(), outputs));
+        return run_live_hook(callback, event, run, lender_.loan(event.body_case(), outputs));
       });
-  ModuleContext context(module_);
-  context.set_emit([this](v1::UserEvent event) { emitter_->publish(std::move(event)); });
-  if (training_.automatic()) {
-    context.set_optimizer(training_.optimizer());
-  }
-  context_ = &context;
-  if (options_.barebones) {
-    context_->disable_logging();
-  }
   set_position(v1::STAGE_FIT);
-  std::optional<torch::autograd::DetectAnomalyGuard> anomalies;
-  if (options_.detect_anomaly) {
-    anomalies.emplace();
-  }
-  try {
-    const std::string checkpoint =
-        std::holds_alternative<RunResumed>(opening) ? std::get<RunResumed>(opening).checkpoint() : "";
-    run_framed(*emitter_, scope_, std::move(opening), [&] { fit(checkpoint); });
-  } catch (const Interrupted& interrupted) {
-    return {v1::RUN_STATUS_INTERRUPTED, interrupted.reason, {}, {}, interrupted.signal};
-  }
-  return outcome();
 }
 
-void FitLoop::fit(const std::string& resumed_from) {
+void FitLoop::run(const std::string& resumed_from) {
   if (options_.enable_checkpointing) {
     training_.prepare_shadows();
   }
   if (!resumed_from.empty()) {
     CheckpointLoaded loaded;
     loaded.set_path(resumed_from);
-    emitter_->publish(std::move(loaded));
-    finish_pending_round();
+    emitter_.publish(std::move(loaded));
+    commands_.finish_unfinished_round();
   }
   if (loop().phase() == LoopState::PHASE_FIT_START) {
     start_fit();
   }
   if (loop().phase() == LoopState::PHASE_SANITY_CHECK) {
     check_sanity();
+    start_training();
   }
-  while (!done()) {
+  while (!rules_.done()) {
     run_epoch();
   }
   end_fit();
@@ -106,34 +60,39 @@ void FitLoop::start_fit() {
   loop().set_phase(LoopState::PHASE_SANITY_CHECK);
   const auto rates = training_.learning_rates();
   loop().mutable_emitted_learning_rates()->Assign(rates.begin(), rates.end());
-  emitter_->publish(facts());
+  emitter_.publish(fit_facts(training_, data_, options_));
 }
 
 void FitLoop::check_sanity() {
   auto& progress = *loop().mutable_evaluation();
-  if (!limits_.sanity_batches.empty()) {
-    EvaluationLoop evaluation(v1::STAGE_SANITY_CHECK, module_, *emitter_, options_.precision);
-    set_position(v1::STAGE_SANITY_CHECK);
-    training_.set_modes_before_evaluation(modules_in_eval_mode(module_));
-    if (!progress.running()) {
-      training_.remember_rng();
-      progress.set_sanity_check(true);
-      emitter_->publish<SanityCheckStarted>();
-    }
-    evaluation.on_batch_boundary = [this] { check_interrupt(); };
-    evaluation.run(validation_loaders_, limits_.sanity_batches, progress);
-    training_.set_modes_before_evaluation(std::nullopt);
-    training_.put_back_rng();
-    set_position(v1::STAGE_SANITY_CHECK);
-    emitter_->publish<SanityCheckEnded>();
+  const auto& batches = data_.limits().sanity_batches;
+  if (batches.empty()) {
+    return;
   }
+  EvaluationLoop evaluation(v1::STAGE_SANITY_CHECK, module_, emitter_, options_.precision);
+  set_position(v1::STAGE_SANITY_CHECK);
+  training_.set_modes_before_evaluation(modules_in_eval_mode(module_));
+  if (!progress.running()) {
+    training_.remember_rng();
+    progress.set_sanity_check(true);
+    emitter_.publish<SanityCheckStarted>();
+  }
+  evaluation.on_batch_boundary = [this] { commands_.check_interrupt(); };
+  evaluation.run(data_.validation(), batches, progress);
+  training_.set_modes_before_evaluation(std::nullopt);
+  training_.put_back_rng();
+  set_position(v1::STAGE_SANITY_CHECK);
+  emitter_.publish<SanityCheckEnded>();
+}
+
+void FitLoop::start_training() {
   loop().set_phase(LoopState::PHASE_EPOCH_START);
   set_position(v1::STAGE_FIT);
-  if (!done()) {
+  if (!rules_.done()) {
     module_.on_train_start();
     loop().set_train_started(true);
-    start_validation_clock();
-    emitter_->publish<TrainStarted>();
+    clock_.start();
+    emitter_.publish<TrainStarted>();
   }
 }
 
@@ -145,11 +104,26 @@ void FitLoop::run_epoch() {
   if (loop().phase() == LoopState::PHASE_EPOCH_START) {
     start_epoch();
   }
-  train_loader_->begin(static_cast<int64_t>(loop().epoch()), static_cast<int64_t>(loop().batches_done()));
+  data_.train().begin(static_cast<int64_t>(loop().epoch()), static_cast<int64_t>(loop().batches_done()));
   do {
     pass_boundary();
-  } while (!epoch_finished() && train_batch());
+  } while (!rules_.epoch_finished() && train_batch());
   end_epoch();
+}
+
+void FitLoop::start_epoch() {
+  loop().set_batches_done(0);
+  window_.close();
+  loop().set_epoch_batch_size(loop().batch_size());
+  data_.set_batch_size(loop().epoch_batch_size());
+  training_.epoch_metrics().reset();
+  rates_log_.start_epoch();
+  set_position(v1::STAGE_FIT);
+  context_.enter_epoch_hook(training_.epoch_metrics());
+  module_.on_train_epoch_start();
+  context_.leave();
+  loop().set_phase(LoopState::PHASE_TRAIN_BATCH);
+  emitter_.publish(TrainEpochStarted());
 }
 
 void FitLoop::pass_boundary() {
@@ -157,151 +131,132 @@ void FitLoop::pass_boundary() {
   do {
     skipped = loop().skip_epoch();
     close_skipped_window();
-    if (loop().phase() == LoopState::PHASE_BATCH_ENDED || (skipped && validation_was_skipped())) {
+    if (loop().phase() == LoopState::PHASE_BATCH_ENDED || (skipped && rules_.validation_was_skipped())) {
       loop().set_phase(validation_due() ? LoopState::PHASE_VALIDATION : LoopState::PHASE_TRAIN_BATCH);
     }
     if (loop().phase() == LoopState::PHASE_VALIDATION) {
       validate();
     }
-    check_interrupt();
+    commands_.check_interrupt();
   } while (loop().skip_epoch() != skipped);  // The batch has become the epoch's last.
-}
-
-void FitLoop::start_epoch() {
-  loop().set_batches_done(0);
-  loop().set_accumulated_batches(0);
-  loop().set_window_batches(0);
-  loop().set_epoch_batch_size(loop().batch_size());
-  adopt_batch_size(loop().epoch_batch_size());
-  training_.epoch_metrics().reset();
-  const auto rates = training_.group_rates();
-  loop().mutable_epoch_learning_rates()->Assign(rates.learning_rates.begin(), rates.learning_rates.end());
-  loop().mutable_epoch_momenta()->Assign(rates.momenta.begin(), rates.momenta.end());
-  set_position(v1::STAGE_FIT);
-  context_->enter_epoch_hook(training_.epoch_metrics());
-  module_.on_train_epoch_start();
-  context_->leave();
-  loop().set_phase(LoopState::PHASE_TRAIN_BATCH);
-  emitter_->publish(TrainEpochStarted());
-}
-
-void FitLoop::end_epoch() {
-  finish_skipped_epoch();
-  set_position(v1::STAGE_FIT);
-  context_->enter_epoch_hook(training_.epoch_metrics());
-  module_.on_train_epoch_end();
-  context_->leave();
-  TrainEpochEnded ended;
-  training_.epoch_metrics().take_epoch(ended.mutable_metrics());
-  if (logs_learning_rates(/*per_step=*/false)) {
-    log_learning_rates(ended.mutable_metrics(),
-                       {{loop().epoch_learning_rates().begin(), loop().epoch_learning_rates().end()},
-                        {loop().epoch_momenta().begin(), loop().epoch_momenta().end()}});
-  }
-  training_.remember_metrics(ended.metrics());
-  const bool cut_short = static_cast<int64_t>(loop().batches_done()) < limits_.train_batches;
-  training_.check_plateaus(PlateauOptions::Interval::kEpoch, loop().epoch() + 1, cut_short,
-                           ended.mutable_learning_rates());
-  loop().set_epochs_completed(loop().epoch() + 1);
-  loop().set_phase(LoopState::PHASE_EPOCH_ENDED);
-  emitter_->publish(std::move(ended));
 }
 
 bool FitLoop::train_batch() {
   const auto index = static_cast<int64_t>(loop().batches_done());
-  const int64_t window = window_batches();
-  const Batch batch = module_.transfer_batch(train_loader_->next());
+  const int64_t window = window_.open();
+  const Batch batch = module_.transfer_batch(data_.train().next());
   const uint64_t step_before = loop().global_step();
 
-  emitter_->position().set_batch_index(static_cast<uint32_t>(index));
-  context_->set_position(emitter_->position());
-  context_->enter_step(training_.epoch_metrics(), batch.size(), /*logs_per_step=*/true);
+  emitter_.position().set_batch_index(static_cast<uint32_t>(index));
+  context_.set_position(emitter_.position());
+  context_.enter_step(training_.epoch_metrics(), batch.size(), /*logs_per_step=*/true);
   const EpochGoes epoch_goes = module_.on_train_batch_start(batch, index);
-  emitter_->publish_transient<TrainBatchStarted>();
+  emitter_.publish_transient<TrainBatchStarted>();
   if (epoch_goes == EpochGoes::kToItsEnd) {  // Without this batch, and without a step for an open window.
-    context_->leave();
-    loop().set_accumulated_batches(0);
-    loop().set_window_batches(0);
+    context_.leave();
+    window_.close();
     loop().set_skip_epoch(true);
     return false;
   }
 
-  const at::Tensor loss = training_step(batch, index);
+  const at::Tensor loss = optimization_.training_step(batch, index);
   if (training_.automatic()) {
-    if (loop().accumulated_batches() == 0) {
-      module_.on_before_zero_grad();
-      emitter_->publish_transient<ZeroGradStarted>();
-      training_.zero_grad();
+    if (!window_.holds_batches()) {
+      optimization_.drop_gradients();
     }
     if (loss.defined()) {
-      backward(window == 1 ? loss : loss / window);
+      optimization_.backward(window == 1 ? loss : loss / window);
     }
   }
-  const auto accumulated = static_cast<int64_t>(loop().accumulated_batches()) + 1;
-  const bool steps = accumulated == window || index + 1 == limits_.train_batches || loop().skip_epoch();
-  loop().set_accumulated_batches(steps ? 0 : static_cast<uint64_t>(accumulated));
-  loop().set_window_batches(steps ? 0 : loop().window_batches());
+  const bool last = index + 1 == data_.limits().train_batches;
+  const bool steps = window_.add_batch(last || loop().skip_epoch());
   loop().set_batches_done(static_cast<uint64_t>(index) + 1);
   loop().set_total_batches(loop().total_batches() + 1);
-  const auto rates = logs_learning_rates(/*per_step=*/true) ? training_.group_rates() : GroupRates();
+  const GroupRates rates = rates_log_.rates_of_step();
   if (steps && training_.automatic()) {
-    optimizer_step(0);
+    optimization_.step(0);
   }
-  if (index + 1 == limits_.train_batches) {
+  if (last) {
     training_.epoch_ended();
   }
   module_.on_train_batch_end(batch, index);
-  context_->leave();
+  context_.leave();
   loop().set_phase(LoopState::PHASE_BATCH_ENDED);
   publish_batch_ended(batch, loss, loop().global_step() != step_before, rates);
   return true;
 }
 
-at::Tensor FitLoop::training_step(const Batch& batch, int64_t index) {
-  const AutocastGuard autocast(options_.precision, module_.device().type());
-  if (training_.automatic()) {
-    return module_.training_step(batch, index);
+void FitLoop::publish_batch_ended(const Batch& batch, const at::Tensor& loss, bool stepped,
+                                  const GroupRates& rates_used) {
+  auto event = emitter_.make<TrainBatchEnded>();
+  auto* ended = event->mutable_train_batch_ended();
+  training_.epoch_metrics().take_step(ended->mutable_metrics());
+  ended->set_samples(static_cast<uint32_t>(batch.size()));
+  if (stepped) {
+    rates_log_.end_step(rates_used, ended->mutable_metrics());
   }
-  struct Untoggle {
-    FitLoop& loop;
-    ~Untoggle() { loop.untoggle(); }
-  } const untoggle_at_the_end{*this};
-  context_->set_manual_optimization(this);
-  at::Tensor loss = module_.training_step(batch, index);
-  context_->set_manual_optimization(nullptr);
-  return loss;
+  training_.remember_metrics(ended->metrics());
+  training_.add_changed_learning_rates(ended->mutable_learning_rates());
+  std::shared_ptr<const StepOutputs> outputs;
+  if (emitter_.wants_outputs(Event::kTrainBatchEnded)) {
+    outputs = std::make_shared<StepOutputs>(StepOutputs{batch, loss.defined() ? loss.detach() : loss, {}});
+  }
+  emitter_.publish(std::move(event), std::move(outputs));
 }
 
-void FitLoop::optimizer_step(size_t optimizer) {
-  module_.on_before_optimizer_step();
-  OptimizerStepStarted started;
-  started.set_optimizer(static_cast<uint32_t>(optimizer));
-  emitter_->publish_transient(std::move(started));
-  if (training_.automatic()) {
-    module_.configure_gradient_clipping(options_.gradient_clip_val, options_.gradient_clip_algorithm);
+void FitLoop::close_skipped_window() {
+  if (loop().skip_epoch() && window_.holds_batches() && !rules_.reached_max_steps()) {
+    window_.close();
+    // No event tells what the hooks of this step log per step: the batch's has gone.
+    context_.enter_step(training_.epoch_metrics(), std::max<int64_t>(data_.train().batch_size(), 1),
+                        /*logs_per_step=*/true);
+    optimization_.step(0);
+    context_.leave();
   }
-  training_.optimizer_step(optimizer);
-  loop().set_global_step(loop().global_step() + 1);
-  emitter_->position().set_global_step(loop().global_step());
-  context_->set_position(emitter_->position());
+}
+
+bool FitLoop::validation_due() {
+  const auto validation = rules_.validation();
+  return validation == LoopRules::Validation::kDue ||
+         (validation == LoopRules::Validation::kByTheClock && clock_.time_has_come());
 }
 
 void FitLoop::validate() {
-  EvaluationLoop evaluation(v1::STAGE_VALIDATE, module_, *emitter_, options_.precision);
+  EvaluationLoop evaluation(v1::STAGE_VALIDATE, module_, emitter_, options_.precision);
   training_.set_modes_before_evaluation(modules_in_eval_mode(module_));
-  evaluation.on_batch_boundary = [this] { check_interrupt(); };
+  evaluation.on_batch_boundary = [this] { commands_.check_interrupt(); };
   evaluation.on_metrics = [this](const auto& metrics) { training_.remember_metrics(metrics); };
   evaluation.before_end = [this](ValidationEnded& ended) {
     loop().set_validations(loop().validations() + 1);
     loop().set_validated_batches(loop().total_batches());
     training_.check_plateaus(PlateauOptions::Interval::kValidation, loop().validations(), /*cut_short=*/false,
                              ended.mutable_learning_rates());
-    start_validation_clock();
+    clock_.start();
     loop().set_phase(LoopState::PHASE_TRAIN_BATCH);
   };
-  evaluation.run(validation_loaders_, limits_.validation_batches_by_loader, *loop().mutable_evaluation());
+  evaluation.run(data_.validation(), data_.limits().validation_batches_by_loader, *loop().mutable_evaluation());
   training_.set_modes_before_evaluation(std::nullopt);
   set_position(v1::STAGE_FIT);
+}
+
+void FitLoop::end_epoch() {
+  if (loop().skip_epoch() && rules_.epoch_cut_short()) {  // The schedule counts it all the same.
+    training_.epoch_ended();
+  }
+  loop().set_skip_epoch(false);
+  set_position(v1::STAGE_FIT);
+  context_.enter_epoch_hook(training_.epoch_metrics());
+  module_.on_train_epoch_end();
+  context_.leave();
+  TrainEpochEnded ended;
+  training_.epoch_metrics().take_epoch(ended.mutable_metrics());
+  rates_log_.end_epoch(ended.mutable_metrics());
+  training_.remember_metrics(ended.metrics());
+  training_.check_plateaus(PlateauOptions::Interval::kEpoch, loop().epoch() + 1, rules_.epoch_cut_short(),
+                           ended.mutable_learning_rates());
+  loop().set_epochs_completed(loop().epoch() + 1);
+  loop().set_phase(LoopState::PHASE_EPOCH_ENDED);
+  emitter_.publish(std::move(ended));
 }
 
 void FitLoop::end_fit() {
@@ -309,97 +264,20 @@ void FitLoop::end_fit() {
   if (loop().train_started() && loop().phase() != LoopState::PHASE_TRAIN_ENDED) {
     module_.on_train_end();
     loop().set_phase(LoopState::PHASE_TRAIN_ENDED);
-    emitter_->publish(TrainEnded());
+    emitter_.publish(TrainEnded());
   }
   module_.on_fit_end();
-  emitter_->publish<FitEnded>();
+  emitter_.publish<FitEnded>();
 }
 
-bool FitLoop::reached_max_steps() const {
-  return limits_.max_steps >= 0 && static_cast<int64_t>(loop().global_step()) >= limits_.max_steps;
-}
-
-bool FitLoop::reached_max_epochs() const {
-  return limits_.max_epochs >= 0 && static_cast<int64_t>(loop().epochs_completed()) >= limits_.max_epochs;
-}
-
-bool FitLoop::stop_allowed() const {
-  return static_cast<int64_t>(loop().epochs_completed()) >= limits_.min_epochs &&
-         static_cast<int64_t>(loop().global_step()) >= limits_.min_steps;
-}
-
-bool FitLoop::done() const {
-  const bool between_epochs = loop().phase() == LoopState::PHASE_EPOCH_START ||
-                              loop().phase() == LoopState::PHASE_EPOCH_ENDED ||
-                              loop().phase() == LoopState::PHASE_TRAIN_ENDED;
-  return between_epochs && (limits_.train_batches == 0 || reached_max_steps() || reached_max_epochs() || stopping());
-}
-
-bool FitLoop::epoch_finished() const {
-  return static_cast<int64_t>(loop().batches_done()) >= limits_.train_batches || reached_max_steps() || stopping() ||
-         loop().skip_epoch();
-}
-
-bool FitLoop::validation_due() {
-  const auto epoch = static_cast<int64_t>(loop().epoch());
-  if (limits_.validation_batches == 0 || (epoch + 1) % limits_.validation_epochs != 0) {
-    return false;
-  }
-  if (stopping()) {
-    return true;
-  }
-  if (limits_.validation_interval_us) {
-    return validation_time_has_come();
-  }
-  if (loop().skip_epoch() && !limits_.count_over_epochs) {  // As if the batch had been the epoch's last.
-    return limits_.train_batches % limits_.validation_interval == 0;
-  }
-  const uint64_t batches = limits_.count_over_epochs ? loop().total_batches() : loop().batches_done();
-  return batches % static_cast<uint64_t>(limits_.validation_interval) == 0;
-}
-
-bool FitLoop::validation_was_skipped() const {
-  return loop().phase() == LoopState::PHASE_TRAIN_BATCH && loop().batches_done() > 0 &&
-         loop().validated_batches() != loop().total_batches() && !limits_.validation_interval_us;
-}
-
-void FitLoop::start_validation_clock() {
-  if (limits_.validation_interval_us) {  // Otherwise equal runs would differ in what nobody reads.
-    loop().set_last_validation_us(emitter_->elapsed_us());
-  }
-}
-
-bool FitLoop::validation_time_has_come() {
-  uint64_t now_us = emitter_->elapsed_us();
-  const auto before = emitter_->sink().validation_decided_before(now_us);
-  if (before == DecidedBefore::kNo ||
-      (before == DecidedBefore::kUnknown && now_us - loop().last_validation_us() < *limits_.validation_interval_us)) {
-    return false;
-  }
-  emitter_->advance_clock(now_us);
-  InputRecorded decided;
-  decided.mutable_clock()->set_kind(v1::ClockDecision::KIND_VALIDATION);
-  decided.mutable_clock()->set_elapsed_us(now_us);
-  decided.set_from("clock");
-  emitter_->publish(std::move(decided));
-  return true;
-}
-
-RunOutcome FitLoop::outcome() const {
-  RunOutcome outcome;
-  if (reached_max_steps()) {
-    outcome.reason = "max_steps=" + std::to_string(limits_.max_steps) + " reached";
-  } else if (reached_max_epochs()) {
-    outcome.reason = "max_epochs=" + std::to_string(limits_.max_epochs) + " reached";
-  } else if (stopping()) {
-    outcome.status = v1::RUN_STATUS_STOPPED;
-    outcome.stopped_by = votes_.first().first;
-    outcome.stop_reason = votes_.first().second;
-    outcome.reason = "stopped by " + outcome.stopped_by + ": " + outcome.stop_reason;
-  } else {
-    outcome.reason = "no training batches";
-  }
-  return outcome;
+void FitLoop::set_position(Stage stage) {
+  auto& position = emitter_.position();
+  position.set_stage(stage);
+  position.set_epoch(static_cast<uint32_t>(loop().epoch()));
+  const auto done = static_cast<uint32_t>(loop().batches_done());
+  position.set_batch_index(done == 0 ? 0 : done - 1);
+  position.set_global_step(loop().global_step());
+  context_.set_position(position);
 }
 
 }  // namespace troupe

@@ -12,7 +12,8 @@
 #include "troupe/runtime/callback/typed_callback.h"
 #include "troupe/runtime/data/fixed_batches.h"
 #include "troupe/runtime/data/tensor_dataset.h"
-#include "troupe/runtime/loop/fit_loop.h"
+#include "troupe/runtime/loop/fit_run.h"
+#include "troupe/runtime/loop/live.h"
 
 namespace troupe {
 
@@ -86,7 +87,7 @@ struct SmallFit {
     torch::manual_seed(7);
     module = std::make_shared<SmallModule>();
     module->configure = std::move(configure);
-    loop = std::make_unique<FitLoop>(*module, std::move(loader), small_loader(12), options);
+    loop = std::make_unique<FitRun>(*module, std::move(loader), small_loader(12), options);
   }
 
   RunOutcome run() {
@@ -168,7 +169,7 @@ struct SmallFit {
 
   TrainerOptions options;
   std::shared_ptr<SmallModule> module;
-  std::unique_ptr<FitLoop> loop;
+  std::unique_ptr<FitRun> loop;
   RecordingSink sink;
 };
 

@@ -407,7 +407,7 @@ TEST_CASE("an epoch is skipped from its start, within a batch, and not where the
 TEST_CASE("a vote lapses when its controller is detached") {
   SmallFit fit;
   fit.options.min_epochs = 2;
-  fit.loop = std::make_unique<FitLoop>(*fit.module, small_loader(), nullptr, fit.options);
+  fit.loop = std::make_unique<FitRun>(*fit.module, small_loader(), nullptr, fit.options);
   fit.control<TrainEpochStarted>([](const Event& event, Control& control) {
     if (event.position().epoch() == 0) {
       control.stop("never again");

@@ -1,4 +1,4 @@
-#include "troupe/runtime/loop/fit_loop.h"
+#include "troupe/runtime/loop/fit_run.h"
 
 #include <doctest/doctest.h>
 #include <torch/torch.h>
@@ -27,7 +27,7 @@ struct Setup {
   TrainerOptions options;
   TinyModule module;
   TinyData data;
-  FitLoop loop;
+  FitRun loop;
   RecordingSink sink;
 };
 
@@ -142,5 +142,5 @@ TEST_CASE("what a module is missing is named") {
   Empty module;
   TinyData data;
   const auto options = two_epochs();
-  CHECK_THROWS_AS(FitLoop(module, data.train_dataloader(), nullptr, options), ConfigError);
+  CHECK_THROWS_AS(FitRun(module, data.train_dataloader(), nullptr, options), ConfigError);
 }

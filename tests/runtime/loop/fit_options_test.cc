@@ -12,7 +12,7 @@
 #include "troupe/runtime/base/error.h"
 #include "troupe/runtime/data/tensor_dataset.h"
 #include "troupe/runtime/loop/evaluation_run.h"
-#include "troupe/runtime/loop/fit_loop.h"
+#include "troupe/runtime/loop/fit_run.h"
 
 using namespace troupe;
 using troupe::testing::CapturedStderr;
@@ -27,7 +27,7 @@ TrainerOptions one_epoch() {
 }
 
 void fit(Module& module, DataModule& data, const TrainerOptions& options, RecordingSink& sink) {
-  FitLoop(module, data.train_dataloader(), data.val_dataloaders(), options).run(sink, RunStarted());
+  FitRun(module, data.train_dataloader(), data.val_dataloaders(), options).run(sink, RunStarted());
 }
 
 template <EventBody E>
@@ -162,7 +162,7 @@ TEST_CASE("a time-based interval validates when its time has passed, and records
   }
   SUBCASE("after the first batch when the last validation was long ago") {
     options.val_check_interval = "00:01:00:00";
-    FitLoop loop(module, data.train_dataloader(), data.val_dataloaders(), options);
+    FitRun loop(module, data.train_dataloader(), data.val_dataloaders(), options);
     sink.asked.set(Event::kTrainStarted);
     sink.decide = [&](const Event&) { return std::vector<Decision>(); };
     constexpr uint64_t kHourUs = 3'600'000'000;
@@ -226,7 +226,7 @@ TEST_CASE("a validation over several loaders is resumed at its very batch") {
       DataLoaders val_dataloaders() override { return {val_dataloader(), val_dataloader(), val_dataloader()}; }
     } data;
     const auto options = one_epoch();
-    FitLoop loop(module, data.train_dataloader(), static_cast<DataModule&>(data).val_dataloaders(), options);
+    FitRun loop(module, data.train_dataloader(), static_cast<DataModule&>(data).val_dataloaders(), options);
     if (from != nullptr) {
       loop.restore(*from);
       RunResumed resumed;
@@ -303,7 +303,7 @@ TEST_CASE("a module can do what the loop does by default in its own way") {
   options.gradient_clip_val = 0.5;
   RecordingSink sink;
   const auto before = weights_of(module);
-  FitLoop loop(module, data.train_dataloader(), data.val_dataloaders(), options);
+  FitRun loop(module, data.train_dataloader(), data.val_dataloaders(), options);
   loop.run(sink, RunStarted());
   CHECK(module.data_seen == 2);
   CHECK(module.clip_val == 0.5);

@@ -30,7 +30,7 @@ void send_at(SmallFit& fit, int step, std::vector<v1::InputRecorded> inputs) {
   };
 }
 
-void stop(v1::Command& command) {
+void stop_for_lunch(v1::Command& command) {
   command.mutable_stop()->set_reason("lunch");
 }
 
@@ -67,7 +67,7 @@ TEST_CASE("an operator's stop ends the run at the batch with a checkpoint, whate
   SmallFit whole;
   whole.run();
   SmallFit fit(options);
-  send_at(fit, 3, {input(stop)});
+  send_at(fit, 3, {input(stop_for_lunch)});
   const auto outcome = fit.run();
   CHECK(outcome.status == v1::RUN_STATUS_INTERRUPTED);
   CHECK(outcome.reason == "stopped by operator ann: lunch");
@@ -83,7 +83,7 @@ TEST_CASE("an operator's stop ends the run at the batch with a checkpoint, whate
 
 TEST_CASE("an operator may withdraw a stop that is still waiting with it") {
   SmallFit fit;
-  send_at(fit, 0, {input(stop), input([](v1::Command& command) { command.mutable_withdraw_stop(); })});
+  send_at(fit, 0, {input(stop_for_lunch), input([](v1::Command& command) { command.mutable_withdraw_stop(); })});
   CHECK(fit.run().status == v1::RUN_STATUS_FINISHED);
 }
 
@@ -162,7 +162,7 @@ TEST_CASE("an evaluation alone takes a stop, a metric and a custom event from op
   sink.inputs = {input([](v1::Command& command) { command.mutable_pause(); }),
                  input([](v1::Command& command) { command.mutable_log_metric()->set_name("x"); }),
                  input([](v1::Command& command) { command.mutable_custom()->mutable_event()->set_type("note"); }),
-                 input(stop)};
+                 input(stop_for_lunch)};
   try {
     ModuleScope scope(module, v1::STAGE_TEST);
     run_evaluation(scope, {data.test_dataloader()}, TrainerOptions(), sink, RunStarted());

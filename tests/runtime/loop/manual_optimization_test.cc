@@ -7,7 +7,7 @@
 #include "tests/support/scripted_module.h"
 #include "tests/support/tiny_module.h"
 #include "troupe/runtime/base/error.h"
-#include "troupe/runtime/loop/fit_loop.h"
+#include "troupe/runtime/loop/fit_run.h"
 
 using namespace troupe;
 
@@ -78,7 +78,7 @@ TEST_CASE("manual optimisation fires the hooks of what the module does, and coun
   TwoPlayers module;
   TinyData data;
   const auto options = two_epochs();
-  FitLoop loop(module, data.train_dataloader(), nullptr, options);
+  FitRun loop(module, data.train_dataloader(), nullptr, options);
   RecordingSink sink;
   loop.run(sink, RunStarted());
   CHECK(hooks_of_first_batch(sink) == std::vector<std::string>{"on_train_batch_start", "on_before_backward",
@@ -110,7 +110,7 @@ TEST_CASE("what is toggled off cannot be frozen, and takes gradients again after
   TwoPlayers module;
   TinyData data;
   const auto options = two_epochs();
-  FitLoop loop(module, data.train_dataloader(), nullptr, options);
+  FitRun loop(module, data.train_dataloader(), nullptr, options);
   RecordingSink sink;
   sink.asked.set(Event::kBackwardEnded);
   SUBCASE("frozen") {
@@ -147,7 +147,7 @@ TEST_CASE("a schedule is advanced by the module alone") {
   TwoPlayers module;
   TinyData data;
   const auto options = two_epochs();
-  FitLoop loop(module, data.train_dataloader(), nullptr, options);
+  FitRun loop(module, data.train_dataloader(), nullptr, options);
   RecordingSink sink;
   loop.run(sink, RunStarted());
   CHECK(loop.training().learning_rates()[0] == doctest::Approx(1e-2 * std::pow(0.9, 8)));
@@ -159,7 +159,7 @@ TEST_CASE("a run with two optimizers goes on bit for bit from after any batch") 
   TinyData data;
   torch::manual_seed(1);
   TwoPlayers whole;
-  FitLoop loop(whole, data.train_dataloader(), nullptr, options);
+  FitRun loop(whole, data.train_dataloader(), nullptr, options);
   RecordingSink sink;
   sink.asked.set(Event::kTrainBatchEnded);
   sink.decide = [](const Event&) {
@@ -171,7 +171,7 @@ TEST_CASE("a run with two optimizers goes on bit for bit from after any batch") 
   REQUIRE(sink.snapshots.size() == 8);
   for (const auto& snapshot : sink.snapshots) {
     TwoPlayers module;
-    FitLoop rest(module, data.train_dataloader(), nullptr, options);
+    FitRun rest(module, data.train_dataloader(), nullptr, options);
     rest.restore(*snapshot);
     RunResumed resumed;
     resumed.set_checkpoint("x.ckpt");
@@ -188,7 +188,7 @@ TEST_CASE("several optimizers need manual optimisation, and manual optimisation 
   const auto error = [&](ModuleScript script, const TrainerOptions& options) {
     ScriptedModule module(std::move(script));
     try {
-      FitLoop(module, data.train_dataloader(), nullptr, options);
+      FitRun(module, data.train_dataloader(), nullptr, options);
     } catch (const ConfigError& caught) {
       return std::string(caught.what());
     }
@@ -219,7 +219,7 @@ TEST_CASE("optimizer() and manual_backward() are for manual optimisation, in tra
   } wrong;
   TinyData data;
   const auto options = two_epochs();
-  FitLoop loop(wrong, data.train_dataloader(), nullptr, options);
+  FitRun loop(wrong, data.train_dataloader(), nullptr, options);
   RecordingSink sink;
   CHECK_THROWS_WITH_AS(loop.run(sink, RunStarted()), "optimizer(2): configure_optimizers gave 2", ConfigError);
 }

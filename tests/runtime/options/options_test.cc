@@ -8,12 +8,12 @@ using namespace troupe;
 
 namespace {
 
-enum class Mode { kMin, kMax };
+enum class Choice { kMin, kMax };
 
 struct StoppingOptions {
   std::string monitor;
   int patience = 3;
-  Mode mode = Mode::kMin;
+  Choice mode = Choice::kMin;
   double min_delta = 0.0;
   std::optional<double> stopping_threshold = {};
   bool strict = true;
@@ -40,7 +40,7 @@ struct StoppingOptions {
   }
 
   void validate() const {
-    if (patience == 7 && mode == Mode::kMax) {
+    if (patience == 7 && mode == Choice::kMax) {
       throw ConfigError("patience 7 and mode max do not go together");
     }
   }
@@ -64,8 +64,9 @@ std::string error_of(const std::string& text) {
 }  // namespace
 
 template <>
-struct troupe::EnumNames<Mode> {
-  static constexpr std::array<std::pair<Mode, std::string_view>, 2> kNames{{{Mode::kMin, "min"}, {Mode::kMax, "max"}}};
+struct troupe::EnumNames<Choice> {
+  static constexpr std::array<std::pair<Choice, std::string_view>, 2> kNames{
+      {{Choice::kMin, "min"}, {Choice::kMax, "max"}}};
 };
 
 TEST_CASE("options are read from JSON, the others keep their defaults") {
@@ -75,7 +76,7 @@ TEST_CASE("options are read from JSON, the others keep their defaults") {
       "limit": 10})");
   CHECK(options.monitor == "acc");
   CHECK(options.patience == 5);
-  CHECK(options.mode == Mode::kMax);
+  CHECK(options.mode == Choice::kMax);
   CHECK(options.min_delta == 0.0);
   CHECK(options.stopping_threshold == 0.9);
   CHECK_FALSE(options.strict);
@@ -168,7 +169,7 @@ TEST_CASE("options that are refused leave the struct as it was") {
   StoppingOptions options{.monitor = "val_loss"};
   CHECK_THROWS_AS(read_options("EarlyStopping", options, parse_json(R"({"mode": "max", "patience": -1})", "test")),
                   ConfigError);
-  CHECK(options.mode == Mode::kMin);
+  CHECK(options.mode == Choice::kMin);
 }
 
 TEST_CASE("what C++ code sets is checked like what a file sets") {
@@ -176,7 +177,7 @@ TEST_CASE("what C++ code sets is checked like what a file sets") {
   CHECK_THROWS_WITH_AS(check_options("EarlyStopping", StoppingOptions{.monitor = "val_loss", .patience = -1}),
                        "EarlyStopping: 'patience': must be an integer of at least 0, got -1", ConfigError);
   CHECK_THROWS_AS(check_options("EarlyStopping", StoppingOptions{}), ConfigError);
-  CHECK_THROWS_AS(check_options("EarlyStopping", StoppingOptions{.monitor = "a", .mode = static_cast<Mode>(9)}),
+  CHECK_THROWS_AS(check_options("EarlyStopping", StoppingOptions{.monitor = "a", .mode = static_cast<Choice>(9)}),
                   ConfigError);
   CHECK_THROWS_AS(check_options("EarlyStopping",
                                 StoppingOptions{.monitor = "a", .min_delta = std::numeric_limits<double>::quiet_NaN()}),
@@ -198,7 +199,7 @@ TEST_CASE("one option is set from text, as strictly as from JSON") {
   set("tags", R"(["a,b"])");
   set("limit", "1");
   CHECK(options.patience == 5);
-  CHECK(options.mode == Mode::kMax);
+  CHECK(options.mode == Choice::kMax);
   CHECK(options.min_delta == 1e-3);
   CHECK(options.stopping_threshold == std::numeric_limits<double>::infinity());
   CHECK_FALSE(options.strict);

@@ -31,7 +31,7 @@ void check_against_pytorch(const LrSchedule& schedule, const Cycle& expected) {
   }
 }
 
-std::string refusal_of(const OneCycleOptions& options) {
+std::string one_cycle_refusal(const OneCycleOptions& options) {
   try {
     lr_schedule::one_cycle(options);
   } catch (const ConfigError& error) {
@@ -118,19 +118,19 @@ TEST_CASE("a momentum that cycles survives a combination, and other schedules le
 
 TEST_CASE("one_cycle refuses options out of their range") {
   constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-  CHECK(refusal_of({}) == "learning-rate schedule one_cycle: total_steps = 0: must be at least 1");
-  CHECK(refusal_of({.total_steps = 5, .pct_start = 1.5}) ==
+  CHECK(one_cycle_refusal({}) == "learning-rate schedule one_cycle: total_steps = 0: must be at least 1");
+  CHECK(one_cycle_refusal({.total_steps = 5, .pct_start = 1.5}) ==
         "learning-rate schedule one_cycle: pct_start = 1.5: must be in [0, 1]");
-  CHECK(refusal_of({.total_steps = 5, .pct_start = 0.6, .three_phase = true}) ==
+  CHECK(one_cycle_refusal({.total_steps = 5, .pct_start = 0.6, .three_phase = true}) ==
         "learning-rate schedule one_cycle: pct_start = 0.6: must be in (0, 0.5] with three_phase");
-  CHECK(refusal_of({.max_lr = kNan, .total_steps = 5}) ==
+  CHECK(one_cycle_refusal({.max_lr = kNan, .total_steps = 5}) ==
         "learning-rate schedule one_cycle: max_lr = nan: must be above 0");
-  CHECK(refusal_of({.total_steps = 5, .base_momentum = 0.9, .max_momentum = 0.8}) ==
+  CHECK(one_cycle_refusal({.total_steps = 5, .base_momentum = 0.9, .max_momentum = 0.8}) ==
         "learning-rate schedule one_cycle: base_momentum = 0.9: must be in [0, max_momentum]");
-  CHECK(refusal_of({.total_steps = 5, .max_momentum = 1.0}) ==
+  CHECK(one_cycle_refusal({.total_steps = 5, .max_momentum = 1.0}) ==
         "learning-rate schedule one_cycle: max_momentum = 1: must be in [0, 1)");
-  CHECK_FALSE(refusal_of({.total_steps = 5, .div_factor = 0}).empty());
-  CHECK_FALSE(refusal_of({.total_steps = 5, .final_div_factor = -1}).empty());
+  CHECK_FALSE(one_cycle_refusal({.total_steps = 5, .div_factor = 0}).empty());
+  CHECK_FALSE(one_cycle_refusal({.total_steps = 5, .final_div_factor = -1}).empty());
   CHECK(lr_schedule::one_cycle({.max_lr = 0.2, .total_steps = 5, .three_phase = true}).name() ==
         "one_cycle(total_steps=5, max_lr=0.2, pct_start=0.3, three_phase)");
 }

@@ -44,7 +44,7 @@ void check_against_pytorch(PlateauOptions options, const std::vector<double>& va
   }
 }
 
-std::string refusal_of(const PlateauOptions& options) {
+std::string plateau_refusal(const PlateauOptions& options) {
   try {
     Plateau{options};
   } catch (const ConfigError& error) {
@@ -107,16 +107,16 @@ TEST_CASE("NaN is no improvement") {
 }
 
 TEST_CASE("a plateau refuses options out of their range, and names what is allowed") {
-  CHECK(refusal_of({}) ==
+  CHECK(plateau_refusal({}) ==
         "configure_optimizers: plateau: 'monitor' is required: a string that is not empty. Metric to watch.");
-  CHECK(refusal_of({.monitor = "loss", .factor = 1.0}) ==
+  CHECK(plateau_refusal({.monitor = "loss", .factor = 1.0}) ==
         "configure_optimizers: plateau: 'factor': must be a number of at least 0 and less than 1, got 1.0");
-  CHECK_FALSE(refusal_of({.monitor = "loss", .factor = kNan}).empty());
-  CHECK_FALSE(refusal_of({.monitor = "loss", .patience = -1}).empty());
-  CHECK_FALSE(refusal_of({.monitor = "loss", .threshold = -1}).empty());
-  CHECK_FALSE(refusal_of({.monitor = "loss", .cooldown = -1}).empty());
-  CHECK_FALSE(refusal_of({.monitor = "loss", .min_lr = -1}).empty());
-  CHECK_FALSE(refusal_of({.monitor = "loss", .eps = -1}).empty());
-  CHECK_FALSE(refusal_of({.monitor = "loss", .frequency = 0}).empty());
-  CHECK(refusal_of({.monitor = "loss"}).empty());
+  CHECK_FALSE(plateau_refusal({.monitor = "loss", .factor = kNan}).empty());
+  CHECK_FALSE(plateau_refusal({.monitor = "loss", .patience = -1}).empty());
+  CHECK_FALSE(plateau_refusal({.monitor = "loss", .threshold = -1}).empty());
+  CHECK_FALSE(plateau_refusal({.monitor = "loss", .cooldown = -1}).empty());
+  CHECK_FALSE(plateau_refusal({.monitor = "loss", .min_lr = -1}).empty());
+  CHECK_FALSE(plateau_refusal({.monitor = "loss", .eps = -1}).empty());
+  CHECK_FALSE(plateau_refusal({.monitor = "loss", .frequency = 0}).empty());
+  CHECK(plateau_refusal({.monitor = "loss"}).empty());
 }

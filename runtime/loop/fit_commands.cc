@@ -1,15 +1,15 @@
-// The loop's side of commands: rounds, and what each command does. fit_loop_refusals.cc says when it is refused.
-#include <torch/torch.h>
+#include "troupe/runtime/loop/fit_commands.h"
 
 #include <algorithm>
+#include <utility>
 
-#include "troupe/runtime/base/error.h"
 #include "troupe/runtime/event/round.h"
-#include "troupe/runtime/loop/fit_loop.h"
 #include "troupe/runtime/loop/inputs.h"
 
 namespace troupe {
 namespace {
+
+constexpr char kInterruptCheckpoint[] = "checkpoints/interrupted.ckpt";
 
 /// A checkpoint that an operator gave no name.
 std::string operator_checkpoint(const v1::LoopState& loop) {
@@ -19,7 +19,17 @@ std::string operator_checkpoint(const v1::LoopState& loop) {
 
 }  // namespace
 
-void FitLoop::apply(const Round& round, EventType about) {
+FitCommands::FitCommands(Training& training, const FitData& data, const Optimization& optimization,
+                         EventEmitter& emitter, const TrainerOptions& options)
+    : training_(training),
+      emitter_(emitter),
+      refusals_(training, data, optimization, emitter, options),
+      saves_when_interrupted_(options.enable_checkpointing) {
+  unfinished_round_.Swap(loop().mutable_pending());  // Not in loop(): RunResumed brings on a round of its own.
+  loop().clear_pending();
+}
+
+void FitCommands::apply(const Round& round, EventType about) {
   for (const auto& state_key : round.detached) {
     votes_.withdraw(state_key);
   }
@@ -42,45 +52,45 @@ void FitLoop::apply(const Round& round, EventType about) {
   }
 }
 
-void FitLoop::finish_pending_round() {
+void FitCommands::finish_unfinished_round() {
   if (unfinished_round_.decisions_size() > 0) {
-    const Position position = emitter_->position();
-    emitter_->position() = unfinished_round_.position();
+    const Position position = emitter_.position();
+    emitter_.position() = unfinished_round_.position();
     *loop().mutable_pending() = std::move(unfinished_round_);
     carry_out_pending();
-    emitter_->position() = position;
+    emitter_.position() = position;
   }
 }
 
-void FitLoop::carry_out_pending() {
+void FitCommands::carry_out_pending() {
   while (loop().pending().decisions_size() > 0) {
     auto& pending = *loop().mutable_pending();
     const v1::PendingRound::Decision next = pending.decisions(0);
     pending.mutable_decisions()->DeleteSubrange(0, 1);  // A checkpoint that it takes has only what comes after it.
-    *pending.mutable_position() = emitter_->position();
+    *pending.mutable_position() = emitter_.position();
     const Decision decision{next.from(), next.from_type(), next.command()};
     const auto about = static_cast<EventType>(pending.about());
-    const std::string reason = next.contradiction().empty() ? refusal(decision, about) : next.contradiction();
+    const std::string reason = next.contradiction().empty() ? refusals_.refusal(decision, about) : next.contradiction();
     if (!reason.empty()) {
       CommandRefused refused;
       refused.set_from(decision.from);
       refused.set_cause_seq(pending.cause_seq());
       *refused.mutable_command() = decision.command;
       refused.set_reason(reason);
-      emitter_->publish(std::move(refused));
+      emitter_.publish(std::move(refused));
       continue;
     }
     CommandApplied applied;
     applied.set_from(decision.from);
     applied.set_cause_seq(pending.cause_seq());
     *applied.mutable_command() = decision.command;
-    emitter_->publish(std::move(applied));
+    emitter_.publish(std::move(applied));
     carry_out(decision);
   }
   loop().clear_pending();
 }
 
-void FitLoop::carry_out(const Decision& decision) {
+void FitCommands::carry_out(const Decision& decision) {
   const auto& command = decision.command;
   switch (command.command_case()) {
     case v1::Command::kStop:
@@ -121,7 +131,7 @@ void FitLoop::carry_out(const Decision& decision) {
       training_.remember_metric(command.log_metric().name(), command.log_metric().value());
       break;
     case v1::Command::kCustom:
-      emitter_->publish(user_event_of(decision));
+      emitter_.publish(user_event_of(decision));
       break;
     case v1::Command::kSaveCheckpoint:
     case v1::Command::kRemoveCheckpoint:
@@ -132,7 +142,7 @@ void FitLoop::carry_out(const Decision& decision) {
   }
 }
 
-void FitLoop::carry_out_vote(const Decision& decision) {
+void FitCommands::carry_out_vote(const Decision& decision) {
   const auto& command = decision.command;
   if (is_operator(decision)) {  // Not a vote: it does not wait for the minima.
     operator_stop_.reset();
@@ -146,10 +156,10 @@ void FitLoop::carry_out_vote(const Decision& decision) {
   }
 }
 
-void FitLoop::carry_out_checkpoint(const Decision& decision) {
+void FitCommands::carry_out_checkpoint(const Decision& decision) {
   if (decision.command.has_remove_checkpoint()) {
-    emitter_->sink().remove_checkpoint(decision.command.remove_checkpoint().path(),
-                                       std::max<int>(1, static_cast<int>(loop().pending().saves())));
+    emitter_.sink().remove_checkpoint(decision.command.remove_checkpoint().path(),
+                                      std::max<int>(1, static_cast<int>(loop().pending().saves())));
     return;
   }
   v1::SaveCheckpoint save = decision.command.save_checkpoint();
@@ -160,47 +170,49 @@ void FitLoop::carry_out_checkpoint(const Decision& decision) {
   take_checkpoint(save, decision.from);
 }
 
-int64_t FitLoop::accumulation() const {
-  return loop().accumulate_grad_batches() > 0 ? loop().accumulate_grad_batches() : options_.accumulate_grad_batches;
+void FitCommands::take_checkpoint(const v1::SaveCheckpoint& what, const std::string& from) {
+  auto event = emitter_.make<CheckpointTaken>();
+  auto* taken = event->mutable_checkpoint_taken();
+  taken->set_path(what.path());
+  taken->set_from(from);
+  taken->set_monitor(what.monitor());
+  taken->set_score(what.score());
+  taken->set_best(what.best());
+  emitter_.sink().await_checkpoint_slot(what.path());
+  auto snapshot = training_.capture(what.weights_only());
+  snapshot->position = emitter_.position();
+  snapshot->elapsed_us = emitter_.elapsed_us();
+  emitter_.sink().take_checkpoint(std::move(event), std::move(snapshot), what.weights_only());
 }
 
-int64_t FitLoop::window_batches() {
-  if (loop().accumulated_batches() == 0 || loop().window_batches() == 0) {
-    loop().set_window_batches(static_cast<uint32_t>(accumulation()));
-  }
-  return loop().window_batches();
-}
-
-void FitLoop::adopt_batch_size(uint32_t samples) {
-  if (samples == 0 || samples == train_loader_->batch_size()) {
-    return;
-  }
-  auto loader = train_loader_->another(samples);
-  if (loader == nullptr) {
-    throw ConfigError("the run goes on with batches of " + std::to_string(samples) +
-                      " samples, as commanded, but the train loader cannot make batches of another size");
-  }
-  train_loader_ = std::move(loader);
-  limits_ = limits_with(*train_loader_);
-}
-
-void FitLoop::close_skipped_window() {
-  if (loop().skip_epoch() && loop().accumulated_batches() > 0 && !reached_max_steps()) {
-    loop().set_accumulated_batches(0);
-    loop().set_window_batches(0);
-    // No event tells what the hooks of this step log per step: the batch's has gone.
-    context_->enter_step(training_.epoch_metrics(), std::max<int64_t>(train_loader_->batch_size(), 1),
-                         /*logs_per_step=*/true);
-    optimizer_step(0);
-    context_->leave();
+void FitCommands::check_interrupt() {
+  auto& sink = emitter_.sink();
+  while (true) {
+    if (sink.has_inputs()) {  // Before the signal: what was accepted is not lost with the process.
+      record_inputs(emitter_, [this](const Round& round) { apply(round, Event::kInputRecorded); });
+      if (operator_stop_) {
+        interrupt(stopped_by_operator(operator_stop_->from, operator_stop_->reason), operator_stop_->from);
+      }
+    }
+    if (const int signal = sink.pending_signal()) {
+      emitter_.publish(input_of_signal(signal));
+      sink.flush();
+      interrupt(interrupted_by(signal), "interrupt");
+    }
+    if (!loop().paused()) {
+      return;
+    }
+    sink.wait_for_input();
   }
 }
 
-void FitLoop::finish_skipped_epoch() {
-  if (loop().skip_epoch() && static_cast<int64_t>(loop().batches_done()) < limits_.train_batches) {
-    training_.epoch_ended();
+void FitCommands::interrupt(Interrupted interrupted, const std::string& from) {
+  if (saves_when_interrupted_) {
+    v1::SaveCheckpoint save;
+    save.set_path(kInterruptCheckpoint);
+    take_checkpoint(save, from);
   }
-  loop().set_skip_epoch(false);
+  throw interrupted;
 }
 
 }  // namespace troupe

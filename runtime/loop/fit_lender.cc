@@ -1,0 +1,32 @@
+#include "troupe/runtime/loop/fit_lender.h"
+
+#include <string>
+
+#include "troupe/runtime/base/error.h"
+#include "troupe/runtime/loop/trial.h"
+
+namespace troupe {
+
+Live::Loan FitLender::loan(EventType about, const StepOutputs* outputs) {
+  return {training_.module(), training_.all_optimizers(),
+          [this, about](const TrialOptions& options) { return run_trial(about, options); }, outputs};
+}
+
+TrialResult FitLender::run_trial(EventType about, const TrialOptions& options) {
+  const auto& info = event_info(about);
+  if (info.transient || about == Event::kUserEvent || about == Event::kExceptionRaised || about == Event::kTornDown ||
+      training_.loop().phase() == v1::LoopState::PHASE_FIT_START) {
+    throw ConfigError("run_trial: not allowed at " + std::string(info.name) +
+                      ": allowed between two batches, at recorded events from FitStarted on");
+  }
+  if (!training_.automatic()) {
+    throw ConfigError("run_trial: the module optimises manually: it takes steps that a trial could not take back");
+  }
+  TrialGround ground = optimization_.trial_ground(data_.train());
+  ground.epoch = static_cast<int64_t>(training_.loop().epoch());
+  ground.batches = data_.limits().train_batches;
+  ground.batches_per_step = window_.batches_from_now();
+  return troupe::run_trial(ground, options);
+}
+
+}  // namespace troupe

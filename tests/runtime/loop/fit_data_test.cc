@@ -37,7 +37,7 @@ TEST_CASE("a batch size that leaves too few batches for the options is refused, 
 
 TEST_CASE("a loader that cannot make batches of another size keeps the one that it has") {
   const TrainerOptions options;
-  const std::vector<Batch> batches(3, Batch{torch::zeros({2, 3}), torch::zeros({2, 1})});
+  const std::vector<Batch> batches(3, Batch{torch::zeros({2, 3}), torch::zeros({2, 1}), {}});
   FitData data(std::make_shared<FixedBatches>(batches), {}, options);
   CHECK(data.batch_size_refusal(4) == "the train loader cannot make batches of another size");
   CHECK_THROWS_AS(data.set_batch_size(4), ConfigError);

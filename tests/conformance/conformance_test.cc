@@ -37,7 +37,7 @@ Printed run(json spec, const fs::path& folder) {
   }
   std::ofstream(folder / "spec.json") << spec.dump();
   std::ostringstream printed;
-  const troupe::CapturedStderr warnings;
+  const troupe::testing::CapturedStderr warnings;
   std::ostringstream errors;
   const int status = troupe::testing::scripted_run((folder / "spec.json").string(), printed, errors);
   return {status, printed.str(), warnings.text() + errors.str()};

@@ -26,7 +26,7 @@ std::string archive(uint64_t zip64_from = kFull32) {
   return read_file(path);
 }
 
-std::string refusal_of(const std::string& content) {
+std::string zip_refusal(const std::string& content) {
   return refusal("x.zip", [&](const auto& path) { read_zip(path, bytes_of(content)); });
 }
 
@@ -87,10 +87,10 @@ TEST_CASE("an archive that is cut anywhere, or continued, is refused") {
     const std::string content = archive(zip64_from);
     for (size_t size = 0; size < content.size(); ++size) {
       CAPTURE(size);
-      CHECK(refusal_of(content.substr(0, size)) != "");
+      CHECK(zip_refusal(content.substr(0, size)) != "");
     }
-    CHECK(refusal_of(content + "x") != "");
-    CHECK(refusal_of("x" + content) != "");
+    CHECK(zip_refusal(content + "x") != "");
+    CHECK(zip_refusal("x" + content) != "");
   }
 }
 
@@ -114,22 +114,22 @@ TEST_CASE("an archive with a flipped bit is refused, or reads to the same entrie
 
 TEST_CASE("what is wrong in an archive is said, with the entry") {
   const std::string sound = archive();
-  CHECK(contains(refusal_of(replaced(sound, "hello", "hallo")), "entry 'a/first': the CRC does not fit the data"));
-  CHECK(contains(refusal_of(with_central_byte(sound, 10, 8)),
+  CHECK(contains(zip_refusal(replaced(sound, "hello", "hallo")), "entry 'a/first': the CRC does not fit the data"));
+  CHECK(contains(zip_refusal(with_central_byte(sound, 10, 8)),
                  "entry 'a/first': it is compressed (method 8); only stored"));
-  CHECK(contains(refusal_of(with_central_byte(sound, 8, 1)), "entry 'a/first': it is encrypted"));
-  CHECK(contains(refusal_of(with_central_byte(sound, 24, 6)), "entry 'a/first': its sizes do not fit each other"));
-  CHECK(contains(refusal_of(with_central_byte(sound, 44, 100)), "entry 'a/first': it lies beyond the end"));
-  CHECK(contains(refusal_of(with_central_byte(sound, 42, 64)), "entry 'a/first': its two headers do not agree"));
-  CHECK(
-      contains(refusal_of(with_central_byte(sound, 32, 1)), "entry 'a/first': it has a comment, which is not allowed"));
+  CHECK(contains(zip_refusal(with_central_byte(sound, 8, 1)), "entry 'a/first': it is encrypted"));
+  CHECK(contains(zip_refusal(with_central_byte(sound, 24, 6)), "entry 'a/first': its sizes do not fit each other"));
+  CHECK(contains(zip_refusal(with_central_byte(sound, 44, 100)), "entry 'a/first': it lies beyond the end"));
+  CHECK(contains(zip_refusal(with_central_byte(sound, 42, 64)), "entry 'a/first': its two headers do not agree"));
+  CHECK(contains(zip_refusal(with_central_byte(sound, 32, 1)),
+                 "entry 'a/first': it has a comment, which is not allowed"));
   const auto size_of_extra = static_cast<size_t>(46 + 7 + 2);  // Behind the header, the name and the id.
-  CHECK(contains(refusal_of(with_central_byte(archive(0), size_of_extra, 20)),
+  CHECK(contains(zip_refusal(with_central_byte(archive(0), size_of_extra, 20)),
                  "entry 'a/first': its extra field is damaged"));  // Ends inside the last of three numbers, which is 0.
-  CHECK(contains(refusal_of(replaced(replaced(sound, "a/first", "entry_1"), "größe", "entry_1")),
+  CHECK(contains(zip_refusal(replaced(replaced(sound, "a/first", "entry_1"), "größe", "entry_1")),
                  "entry_1': it is there twice"));
-  CHECK(contains(refusal_of(""), "does not end with the end of a directory"));
+  CHECK(contains(zip_refusal(""), "does not end with the end of a directory"));
   std::string gap = sound;
   gap[gap.find("PK\1\2") + 28] = 0;  // The first entry's name: none.
-  CHECK(refusal_of(gap) != "");
+  CHECK(zip_refusal(gap) != "");
 }

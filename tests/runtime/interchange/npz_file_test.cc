@@ -23,7 +23,7 @@ std::string dictionary(const std::string& type, const std::string& shape, const 
 }
 
 /// What reading an archive with this one array says.
-std::string refusal_of(const std::string& array) {
+std::string npz_refusal(const std::string& array) {
   const ZipEntry entry{"a.npy", bytes_of(array)};
   return refusal("x.npz", [&](const auto& path) { read_npz(path, std::span(&entry, 1), 1000); });
 }
@@ -56,26 +56,26 @@ TEST_CASE("a header is read in each version that NumPy writes") {
 }
 
 TEST_CASE("what is wrong in an array is said, with its name") {
-  CHECK(refusal_of(npy(dictionary("<f4", "(2,)"), 8)).empty());
-  CHECK(contains(refusal_of("abc"), "x.npz: array 'a.npy': the first bytes are not those of an NPY file"));
-  CHECK(contains(refusal_of(npy("", 0, 4)), "of version 1, 2 or 3"));
-  CHECK(contains(refusal_of(npy(dictionary("<f4", "(2,)"), 8).substr(0, 20)), "the header is cut short"));
-  CHECK(contains(refusal_of(npy(dictionary("<f4", "(2,)"), 4)), "its elements have 4 bytes, which does not fit"));
-  CHECK(contains(refusal_of(npy(dictionary("<c8", "(2,)"), 16)), "its type is '<c8'; allowed are"));
-  CHECK(contains(refusal_of(npy("{'descr': [('a', '<f4')], }\n", 4)),
+  CHECK(npz_refusal(npy(dictionary("<f4", "(2,)"), 8)).empty());
+  CHECK(contains(npz_refusal("abc"), "x.npz: array 'a.npy': the first bytes are not those of an NPY file"));
+  CHECK(contains(npz_refusal(npy("", 0, 4)), "of version 1, 2 or 3"));
+  CHECK(contains(npz_refusal(npy(dictionary("<f4", "(2,)"), 8).substr(0, 20)), "the header is cut short"));
+  CHECK(contains(npz_refusal(npy(dictionary("<f4", "(2,)"), 4)), "its elements have 4 bytes, which does not fit"));
+  CHECK(contains(npz_refusal(npy(dictionary("<c8", "(2,)"), 16)), "its type is '<c8'; allowed are"));
+  CHECK(contains(npz_refusal(npy("{'descr': [('a', '<f4')], }\n", 4)),
                  "not that of an array of simple elements, at \"{'descr': [('a'"));
-  CHECK(contains(refusal_of(npy(dictionary("<f4", "(-2,)"), 8)), "at \"-2,)"));
-  CHECK(contains(refusal_of(npy(dictionary("<f4", "(99999999999999999999,)"), 8)), "at \"9999"));
-  CHECK(contains(refusal_of(npy(dictionary("<f4", "(2 3)"), 24)), "at \" 3)"));
+  CHECK(contains(npz_refusal(npy(dictionary("<f4", "(-2,)"), 8)), "at \"-2,)"));
+  CHECK(contains(npz_refusal(npy(dictionary("<f4", "(99999999999999999999,)"), 8)), "at \"9999"));
+  CHECK(contains(npz_refusal(npy(dictionary("<f4", "(2 3)"), 24)), "at \" 3)"));
   std::string ones;
   for (int i = 0; i < 64; ++i) {
     ones += "1,";
   }
-  CHECK(refusal_of(npy(dictionary("<f4", "(" + ones + ")"), 4)).empty());
-  CHECK(contains(refusal_of(npy(dictionary("<f4", "(" + ones + "1,)"), 4)), "at \",)"));
-  CHECK(contains(refusal_of(npy(dictionary("<f4", "(2,)", "Maybe"), 8)), "at \"Maybe"));
-  CHECK(contains(refusal_of(npy(dictionary("<f4", "(2,)") + "x", 8)), "not that of an array"));
-  CHECK(contains(refusal_of(npy(dictionary("<f8", "(4611686018427387904, 4)"), 0)), "does not fit type"));
+  CHECK(npz_refusal(npy(dictionary("<f4", "(" + ones + ")"), 4)).empty());
+  CHECK(contains(npz_refusal(npy(dictionary("<f4", "(" + ones + "1,)"), 4)), "at \",)"));
+  CHECK(contains(npz_refusal(npy(dictionary("<f4", "(2,)", "Maybe"), 8)), "at \"Maybe"));
+  CHECK(contains(npz_refusal(npy(dictionary("<f4", "(2,)") + "x", 8)), "not that of an array"));
+  CHECK(contains(npz_refusal(npy(dictionary("<f8", "(4611686018427387904, 4)"), 0)), "does not fit type"));
   const auto refused = [](const char* file) {
     return refusal(kGoldenInterchange / "refused" / file, [](const auto& path) { WeightsFile weights(path); });
   };

@@ -15,7 +15,7 @@ std::string bytes(std::string_view opcodes) {
   return "\x80\x02" + std::string(opcodes) + ".";
 }
 
-std::string refusal_of(const std::string& pickle) {
+std::string pickle_reader_refusal(const std::string& pickle) {
   try {
     const Pickle read(bytes_of(pickle));
     return "";
@@ -66,62 +66,63 @@ TEST_CASE("a pickle of Python's reads to its values") {
 TEST_CASE("a pickle that is cut anywhere, or continued, is refused") {
   for (size_t size = 0; size < kFromPython.size(); ++size) {
     CAPTURE(size);
-    CHECK(refusal_of(kFromPython.substr(0, size)) != "");
+    CHECK(pickle_reader_refusal(kFromPython.substr(0, size)) != "");
   }
-  CHECK(refusal_of(kFromPython + "N.") != "");
+  CHECK(pickle_reader_refusal(kFromPython + "N.") != "");
 }
 
 TEST_CASE("a pickle with a flipped bit is read or refused, nothing else") {
   for (size_t bit = 0; bit < 8 * kFromPython.size(); ++bit) {
     std::string flipped = kFromPython;
     flipped[bit / 8] = static_cast<char>(static_cast<unsigned char>(flipped[bit / 8]) ^ (1U << (bit % 8)));
-    refusal_of(flipped);
+    pickle_reader_refusal(flipped);
   }
 }
 
 TEST_CASE("a global that no state_dict needs is refused by name, before anything is called") {
-  CHECK(contains(refusal_of(bytes("cos\nsystem\nX\4" + std::string(3, '\0') + "echo\x85R")),
+  CHECK(contains(pickle_reader_refusal(bytes("cos\nsystem\nX\4" + std::string(3, '\0') + "echo\x85R")),
                  "names the global 'os.system', which is not allowed; allowed are collections.OrderedDict"));
   for (const char* global : {"cbuiltins\neval\n", "ctorch\nload\n", "ctorch\nComplexFloatStorage\n", "ctorch\n\n",
                              "ctorch._utils\n_rebuild_sparse_tensor\n", "ccollections\ndefaultdict\n", "c\n\n"}) {
     CAPTURE(global);
-    CHECK(contains(refusal_of(bytes(global)), "which is not allowed"));
+    CHECK(contains(pickle_reader_refusal(bytes(global)), "which is not allowed"));
   }
-  CHECK(contains(refusal_of(bytes("ca\nb\x1b[2J\n")), "'a.b?[2J'"));
+  CHECK(contains(pickle_reader_refusal(bytes("ca\nb\x1b[2J\n")), "'a.b?[2J'"));
 }
 
 TEST_CASE("an opcode that no state_dict needs is refused by number") {
   for (const std::string opcodes :
        {"\x8c\1a", "\x93", "i__main__\nA\n", "o", "\x81", "\x82\1", "P0\n", "U\1a", "0", "2"}) {
-    CHECK(contains(refusal_of(bytes("N" + opcodes)), "has the opcode 0x"));
+    CHECK(contains(pickle_reader_refusal(bytes("N" + opcodes)), "has the opcode 0x"));
   }
-  CHECK(contains(refusal_of("\x80\x04N."), "is not of protocol 2"));
+  CHECK(contains(pickle_reader_refusal("\x80\x04N."), "is not of protocol 2"));
 }
 
 TEST_CASE("what a pickle takes must be there, and of the right kind") {
-  CHECK(contains(refusal_of(bytes("")), "takes a value that is not there"));
-  CHECK(contains(refusal_of(bytes("t")), "has an end without a beginning"));
-  CHECK(contains(refusal_of(bytes("N(\x85")), "takes values that are not there"));
-  CHECK(contains(refusal_of(bytes("h\7")), "refers to a value that it does not have"));
-  CHECK(contains(refusal_of(bytes("}(Nu")), "adds items to a dict"));
-  CHECK(contains(refusal_of(bytes(")Na")), "adds items to a tuple"));
-  CHECK(contains(refusal_of(bytes("NN")), "does not end where its value does"));
-  CHECK(contains(refusal_of(bytes("NNR")), "has None where that is not allowed"));
-  CHECK(contains(refusal_of(bytes("ctorch\nFloatStorage\n)R")), "calls torch.FloatStorage"));
-  CHECK(contains(refusal_of(bytes("]}b")), "sets attributes of a list"));
-  CHECK(contains(refusal_of(bytes("X\1" + std::string(3, '\0') + "\xff")), "has a string that is no UTF-8"));
-  CHECK(contains(refusal_of(bytes("X" + std::string(4, '\xff'))), "is cut short"));
+  CHECK(contains(pickle_reader_refusal(bytes("")), "takes a value that is not there"));
+  CHECK(contains(pickle_reader_refusal(bytes("t")), "has an end without a beginning"));
+  CHECK(contains(pickle_reader_refusal(bytes("N(\x85")), "takes values that are not there"));
+  CHECK(contains(pickle_reader_refusal(bytes("h\7")), "refers to a value that it does not have"));
+  CHECK(contains(pickle_reader_refusal(bytes("}(Nu")), "adds items to a dict"));
+  CHECK(contains(pickle_reader_refusal(bytes(")Na")), "adds items to a tuple"));
+  CHECK(contains(pickle_reader_refusal(bytes("NN")), "does not end where its value does"));
+  CHECK(contains(pickle_reader_refusal(bytes("NNR")), "has None where that is not allowed"));
+  CHECK(contains(pickle_reader_refusal(bytes("ctorch\nFloatStorage\n)R")), "calls torch.FloatStorage"));
+  CHECK(contains(pickle_reader_refusal(bytes("]}b")), "sets attributes of a list"));
+  CHECK(contains(pickle_reader_refusal(bytes("X\1" + std::string(3, '\0') + "\xff")), "has a string that is no UTF-8"));
+  CHECK(contains(pickle_reader_refusal(bytes("X" + std::string(4, '\xff'))), "is cut short"));
 }
 
 TEST_CASE("a pickle takes memory and time in proportion to its size, whatever it shares or nests") {
+  CHECK(pickle_reader_refusal(bytes("]q" + std::string(1, '\0') + "h" + std::string(1, '\0') + "a"))
+            .empty());  // A list in itself.
+  CHECK(pickle_reader_refusal(bytes(std::string(1'000'000, ']') + std::string(999'999, 'a'))).empty());
   CHECK(
-      refusal_of(bytes("]q" + std::string(1, '\0') + "h" + std::string(1, '\0') + "a")).empty());  // A list in itself.
-  CHECK(refusal_of(bytes(std::string(1'000'000, ']') + std::string(999'999, 'a'))).empty());
-  CHECK(contains(refusal_of(bytes(std::string(kPickleBytesMax, 'N'))), "bytes; at most 67108864 are allowed"));
-  CHECK(contains(refusal_of(bytes(std::string(kPickleValuesMax + 1, 'N'))), "has more than 5000000 values"));
+      contains(pickle_reader_refusal(bytes(std::string(kPickleBytesMax, 'N'))), "bytes; at most 67108864 are allowed"));
+  CHECK(contains(pickle_reader_refusal(bytes(std::string(kPickleValuesMax + 1, 'N'))), "has more than 5000000 values"));
   std::string calls = "(" + std::string(1000, 'N') + "tq\1";
   for (int i = 0; i < 10; ++i) {
     calls += "ctorch._utils\n_rebuild_parameter\nh\1R";
   }
-  CHECK(contains(refusal_of(bytes(calls)), "has a call with 1000 arguments, which is not allowed"));
+  CHECK(contains(pickle_reader_refusal(bytes(calls)), "has a call with 1000 arguments, which is not allowed"));
 }

@@ -17,7 +17,7 @@ std::string safetensors(const std::string& header, size_t bytes) {
   return length + header + std::string(bytes, '\1');
 }
 
-std::string refusal_of(const std::string& content) {
+std::string safetensors_refusal(const std::string& content) {
   return refusal("x.safetensors", [&](const auto& path) { read_safetensors(path, bytes_of(content)); });
 }
 
@@ -57,37 +57,42 @@ TEST_CASE(
 
 TEST_CASE("what is wrong in a safetensors file is said, with what is allowed") {
   const std::string a = R"({"a":)";
-  CHECK(contains(refusal_of("abc"), "ends inside the length of the header"));
-  CHECK(contains(refusal_of(std::string(7, '\xff') + "\x7f{}"), "at most 2 bytes can be there"));
-  CHECK(contains(refusal_of(safetensors("[]", 0)), "the header is no JSON object"));
-  CHECK(contains(refusal_of(safetensors("{", 0)), "the header: line 1"));
-  CHECK(contains(
-      refusal_of(safetensors(a + entry("F32", "[1]", "[0,4]") + R"(,"a":)" + entry("F32", "[1]", "[4,8]") + "}", 8)),
-      "'a' is there twice"));
-  CHECK(contains(refusal_of(safetensors(a + "3}", 0)), "tensor 'a' has not just dtype, shape and data_offsets"));
-  CHECK(contains(refusal_of(safetensors(a + entry("F8_E4M3", "[1]", "[0,1]") + "}", 1)),
+  CHECK(contains(safetensors_refusal("abc"), "ends inside the length of the header"));
+  CHECK(contains(safetensors_refusal(std::string(7, '\xff') + "\x7f{}"), "at most 2 bytes can be there"));
+  CHECK(contains(safetensors_refusal(safetensors("[]", 0)), "the header is no JSON object"));
+  CHECK(contains(safetensors_refusal(safetensors("{", 0)), "the header: line 1"));
+  CHECK(contains(safetensors_refusal(safetensors(
+                     a + entry("F32", "[1]", "[0,4]") + R"(,"a":)" + entry("F32", "[1]", "[4,8]") + "}", 8)),
+                 "'a' is there twice"));
+  CHECK(
+      contains(safetensors_refusal(safetensors(a + "3}", 0)), "tensor 'a' has not just dtype, shape and data_offsets"));
+  CHECK(contains(safetensors_refusal(safetensors(a + entry("F8_E4M3", "[1]", "[0,1]") + "}", 1)),
                  "tensor 'a' is of dtype 'F8_E4M3'; allowed are F64, F32"));
-  CHECK(contains(refusal_of(safetensors(a + entry("F32", "[-1]", "[0,4]") + "}", 4)),
+  CHECK(contains(safetensors_refusal(safetensors(a + entry("F32", "[-1]", "[0,4]") + "}", 4)),
                  "has a shape that is not allowed; allowed is a list"));
-  CHECK(contains(refusal_of(safetensors(a + entry("F32", "[1.5]", "[0,4]") + "}", 4)), "a shape that is not allowed"));
-  CHECK(contains(refusal_of(safetensors(a + entry("F32", "[1]", "[0,8]") + "}", 4)),
+  CHECK(contains(safetensors_refusal(safetensors(a + entry("F32", "[1.5]", "[0,4]") + "}", 4)),
+                 "a shape that is not allowed"));
+  CHECK(contains(safetensors_refusal(safetensors(a + entry("F32", "[1]", "[0,8]") + "}", 4)),
                  "lies at [0, 8]; the tensors have 4 bytes"));
-  CHECK(contains(refusal_of(safetensors(a + entry("F32", "[1]", "[4,0]") + "}", 4)), "lies at [4, 0]"));
-  CHECK(contains(refusal_of(safetensors(a + entry("F32", "[2]", "[0,4]") + "}", 4)),
+  CHECK(contains(safetensors_refusal(safetensors(a + entry("F32", "[1]", "[4,0]") + "}", 4)), "lies at [4, 0]"));
+  CHECK(contains(safetensors_refusal(safetensors(a + entry("F32", "[2]", "[0,4]") + "}", 4)),
                  "does not fit dtype F32 and shape [2]"));
-  CHECK(
-      contains(refusal_of(safetensors(a + entry("F32", "[4611686018427387904,4]", "[0,0]") + "}", 0)), "does not fit"));
-  CHECK(contains(refusal_of(safetensors(a + entry("F32", "[1]", "[0,4]") + "}", 8)), "4 bytes after the last tensor"));
+  CHECK(contains(safetensors_refusal(safetensors(a + entry("F32", "[4611686018427387904,4]", "[0,0]") + "}", 0)),
+                 "does not fit"));
+  CHECK(contains(safetensors_refusal(safetensors(a + entry("F32", "[1]", "[0,4]") + "}", 8)),
+                 "4 bytes after the last tensor"));
   const std::string two = a + entry("F32", "[2]", "[0,8]") + R"(,"b":)";
-  CHECK(contains(refusal_of(safetensors(two + entry("F32", "[2]", "[4,12]") + "}", 12)), "tensor 'b' overlaps"));
-  CHECK(contains(refusal_of(safetensors(two + entry("F32", "[1]", "[12,16]") + "}", 16)), "tensor 'b' leaves a gap"));
   CHECK(
-      contains(refusal_of(safetensors(R"({"__metadata__":{"a":1}})", 0)), "__metadata__ is not an object of strings"));
-  CHECK(contains(refusal_of(safetensors("{\"\xff\":{}}", 0)), "the header: line 1"));
+      contains(safetensors_refusal(safetensors(two + entry("F32", "[2]", "[4,12]") + "}", 12)), "tensor 'b' overlaps"));
+  CHECK(contains(safetensors_refusal(safetensors(two + entry("F32", "[1]", "[12,16]") + "}", 16)),
+                 "tensor 'b' leaves a gap"));
+  CHECK(contains(safetensors_refusal(safetensors(R"({"__metadata__":{"a":1}})", 0)),
+                 "__metadata__ is not an object of strings"));
+  CHECK(contains(safetensors_refusal(safetensors("{\"\xff\":{}}", 0)), "the header: line 1"));
   CHECK(contains(
       refusal(kGoldenInterchange / "refused/float8.safetensors", [](const auto& path) { WeightsFile file(path); }),
       "tensor 'a' is of dtype 'F8_E4M3'"));
-  CHECK(refusal_of(safetensors("{}", 0)).empty());
+  CHECK(safetensors_refusal(safetensors("{}", 0)).empty());
 }
 
 TEST_CASE("a header that is nested deep, or has long values, is refused with a short line") {
@@ -106,10 +111,10 @@ TEST_CASE("a header that is nested deep, or has long values, is refused with a s
        {R"({"dtype":)" + nested + R"(,"shape":[1],"data_offsets":[0,4]})", entry("F32", nested, "[0,4]"),
         entry("F32", "[1]", nested), entry("F32", ones, "[0,4]"), entry("F32", "[1]", ones),
         entry(letters, "[1]", "[0,4]"), doubled, R"({")" + letters}) {
-    const std::string refused = refusal_of(safetensors(R"({"a":)" + hostile + "}", 4));
+    const std::string refused = safetensors_refusal(safetensors(R"({"a":)" + hostile + "}", 4));
     CHECK(refused.size() > 0);
     CHECK(refused.size() < 500);
   }
   const std::string shape = "[" + repeated("1,").substr(0, 126) + "1]";  // Of 64 dimensions.
-  CHECK(refusal_of(safetensors(R"({"a":)" + entry("F32", shape, "[0,4]") + "}", 4)).empty());
+  CHECK(safetensors_refusal(safetensors(R"({"a":)" + entry("F32", shape, "[0,4]") + "}", 4)).empty());
 }

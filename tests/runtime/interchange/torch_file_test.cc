@@ -80,7 +80,7 @@ std::string reading(const std::string& pickle, const std::string& byteorder = "l
   });
 }
 
-std::string refusal_of(const Tensor& tensor) {
+std::string torch_refusal(const Tensor& tensor) {
   return reading(dict("a", pickled(tensor)));
 }
 
@@ -157,17 +157,17 @@ TEST_CASE("a tensor may not reach beyond its storage, nor a storage beyond the f
   CHECK(values_in({.shape = {2, 2}, .strides = {1, 2}}) == std::vector<double>{0, 2, 1, 3});
   CHECK(values_in({.shape = {0, 7}, .strides = {1, 1}}).empty());
   CHECK(values_in({.shape = {}, .strides = {}}) == std::vector<double>{0});
-  CHECK(contains(refusal_of({.offset = 1, .shape = {4}}),
+  CHECK(contains(torch_refusal({.offset = 1, .shape = {4}}),
                  "tensor 'a' of shape [4] and strides [1] reaches beyond its storage of 4"));
-  CHECK(contains(refusal_of({.offset = -1}), "reaches beyond"));
-  CHECK(contains(refusal_of({.offset = 3, .strides = {-1}}), "reaches beyond"));
-  CHECK(contains(refusal_of({.shape = {2, 2}}), "which do not fit each other"));
-  CHECK(contains(refusal_of({.shape = {-2}}), "which do not fit each other or cannot be counted"));
-  CHECK(contains(refusal_of({.shape = {5}, .strides = {0}}), "an expanded tensor"));
-  CHECK(contains(refusal_of({.storage_elements = 5}), "a storage of 5 elements, but 16 bytes are there"));
-  CHECK(contains(refusal_of({.storage_elements = -1}), "a storage of -1 elements"));
-  CHECK(contains(refusal_of({.key = "1"}), "of torch.FloatStorage '1', which is not in the file"));
-  CHECK(contains(refusal_of({.metadata = "}"}), "bits that change what its elements mean"));
+  CHECK(contains(torch_refusal({.offset = -1}), "reaches beyond"));
+  CHECK(contains(torch_refusal({.offset = 3, .strides = {-1}}), "reaches beyond"));
+  CHECK(contains(torch_refusal({.shape = {2, 2}}), "which do not fit each other"));
+  CHECK(contains(torch_refusal({.shape = {-2}}), "which do not fit each other or cannot be counted"));
+  CHECK(contains(torch_refusal({.shape = {5}, .strides = {0}}), "an expanded tensor"));
+  CHECK(contains(torch_refusal({.storage_elements = 5}), "a storage of 5 elements, but 16 bytes are there"));
+  CHECK(contains(torch_refusal({.storage_elements = -1}), "a storage of -1 elements"));
+  CHECK(contains(torch_refusal({.key = "1"}), "of torch.FloatStorage '1', which is not in the file"));
+  CHECK(contains(torch_refusal({.metadata = "}"}), "bits that change what its elements mean"));
 }
 
 TEST_CASE("tensors that are gathered may not take more memory than the file has bytes") {
@@ -194,7 +194,7 @@ TEST_CASE("a tensor has at most 64 dimensions") {
   const std::vector<int> ones(64, 1);
   CHECK(values_in({.shape = ones, .strides = ones}) == std::vector<double>{0});
   const std::vector<int> more(65, 1);
-  CHECK(contains(refusal_of({.shape = more, .strides = more}), "or has more than 64 dimensions"));
+  CHECK(contains(torch_refusal({.shape = more, .strides = more}), "or has more than 64 dimensions"));
 }
 
 TEST_CASE("other entries of a state_dict are refused") {

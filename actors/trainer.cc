@@ -16,6 +16,7 @@
 #include "troupe/actors/run/run_place.h"
 #include "troupe/actors/run/run_system.h"
 #include "troupe/actors/run/signal_guard.h"
+#include "troupe/runtime/base/allocator.h"
 #include "troupe/runtime/base/error.h"
 #include "troupe/runtime/callback/exception_text.h"
 #include "troupe/runtime/log/known_inputs.h"
@@ -115,6 +116,9 @@ void Trainer::Impl::add_callback(std::unique_ptr<Callback> callback) {
 
 void Trainer::Impl::prepare_process() {
   inbox_->take();  // What came after the last call ended.
+  if (options_.tune_allocator) {
+    tune_allocator();
+  }
   at::set_num_threads(options_.num_threads);
   at::globalContext().setDeterministicAlgorithms(options_.deterministic, /*warn_only=*/false);
 }

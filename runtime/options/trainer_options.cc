@@ -109,6 +109,8 @@ void TrainerOptions::describe(OptionVisitor& visit) {
   visit("log_segment_bytes", log_segment_bytes,
         "Size at which a segment of the event log is closed and the next one started.")
       .at_least(4096);
+  visit("tune_allocator", tune_allocator,
+        "Let the C library keep the memory that a step frees; what the environment sets (MALLOC_...) wins.");
   visit("handle_signals", handle_signals, "SIGINT and SIGTERM stop the run at the next batch with a checkpoint.");
 }
 

@@ -78,6 +78,7 @@ struct TrainerOptions {
   double controller_deadline_s = 60;      ///< How long the loop waits for a controller; inf: for ever.
   double drain_deadline_s = 30;           ///< How long the end of a run waits for observers.
   int64_t log_segment_bytes = 256 << 20;  ///< A segment of the event log that has reached this size is closed.
+  bool tune_allocator = true;             ///< Keep the memory of a step for the next one: see allocator.h.
   bool handle_signals = true;             ///< SIGINT and SIGTERM stop the run at the next batch with a checkpoint.
 
   void describe(OptionVisitor& visit);

@@ -13,6 +13,7 @@
 #include "troupe/runtime/loop/evaluation_loop.h"
 #include "troupe/runtime/module/optimizer_state.h"
 #include "troupe/runtime/module/seed.h"
+#include "troupe/runtime/module/shadow_memory.h"
 #include "troupe/runtime/module/tensor_bytes.h"
 #include "troupe/runtime/module/tensor_copies.h"
 
@@ -152,17 +153,18 @@ std::vector<std::string> Training::modules_not_training() const {
   return modes_before_evaluation_ ? *modes_before_evaluation_ : modules_in_eval_mode(module_);
 }
 
-void Training::prepare_shadows() {
-  std::array<std::shared_ptr<Snapshot>, SnapshotPool::kShadows> lent;
-  for (auto& shadow : lent) {
-    shadow = shadows_.lend();
-    TensorCopies copies(*shadow);
-    capture_module(module_, copies);
-    for (size_t index = 0; index < optimizers_.size(); ++index) {
-      reserve_optimizer(optimizer(index), module_, static_cast<int>(index), copies);
+std::shared_ptr<ShadowMemory> Training::prepare_shadows() {
+  auto like = named_state(module_);
+  for (size_t index = 0; index < optimizers_.size(); ++index) {
+    for (auto& named : tensors_like_state(optimizer(index), module_, static_cast<int>(index))) {
+      like.push_back(std::move(named));
     }
-    copies.finish();
   }
+  std::array<std::shared_ptr<Snapshot>, SnapshotPool::kShadows> shadows;
+  for (auto& shadow : shadows) {
+    shadow = shadows_.lend();
+  }
+  return reserve_shadows(shadows, like);
 }
 
 std::shared_ptr<Snapshot> Training::capture(bool weights_only) {

@@ -15,6 +15,8 @@
 
 namespace troupe {
 
+class ShadowMemory;
+
 /// What a step is made with, by parameter group.
 struct GroupRates {
   std::vector<double> learning_rates;
@@ -110,8 +112,9 @@ class Training {
   void set_data_state(std::function<StateDict()> data_state) { data_state_ = std::move(data_state); }
 
   /// Makes the memory of both shadows before the first capture, so that it costs what later ones do: as much as the
-  /// tensors of the module and of its optimizers have once they have made a step. Calls no hook.
-  void prepare_shadows();
+  /// tensors of the module and of its optimizers have once they have made a step. Calls no hook, and returns at once:
+  /// the pages come while training has begun, and what is returned can wait for them.
+  std::shared_ptr<ShadowMemory> prepare_shadows();
   /// Copies everything, into one of two snapshots that are used in turn where nobody holds them any more.
   std::shared_ptr<Snapshot> capture(bool weights_only);
   /// Puts everything back. Throws MismatchError when the snapshot is of another model or optimizer, before the module

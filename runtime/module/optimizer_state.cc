@@ -285,7 +285,8 @@ v1::OptimizerState capture_optimizer(Optimizer& optimizer, const torch::nn::Modu
   return result;
 }
 
-void reserve_optimizer(Optimizer& optimizer, const torch::nn::Module& module, int index, TensorCopies& copies) {
+std::vector<NamedTensor> tensors_like_state(Optimizer& optimizer, const torch::nn::Module& module, int index) {
+  std::vector<NamedTensor> like;
   const auto names = names_of(module);
   for (auto& group : optimizer.param_groups()) {
     const auto tensors = state_tensors(optimizer_type(optimizer), group);
@@ -296,10 +297,11 @@ void reserve_optimizer(Optimizer& optimizer, const torch::nn::Module& module, in
         continue;
       }
       for (const auto& tensor : tensors) {
-        copies.add(tensor_prefix(index, parameters[i]) + tensor, parameter);
+        like.push_back({tensor_prefix(index, parameters[i]) + tensor, parameter});
       }
     }
   }
+  return like;
 }
 
 void require_matching_optimizer(Optimizer& optimizer, const torch::nn::Module& module,

@@ -38,10 +38,10 @@ void set_momentum_of(torch::optim::Optimizer& optimizer, torch::optim::Optimizer
 v1::OptimizerState capture_optimizer(torch::optim::Optimizer& optimizer, const torch::nn::Module& module, int index,
                                      TensorCopies& copies);
 
-/// Adds copies of the size and by the names of the tensors that capture_optimizer copies once every parameter that
-/// takes a gradient has been through a step. What they hold means nothing.
-void reserve_optimizer(torch::optim::Optimizer& optimizer, const torch::nn::Module& module, int index,
-                       TensorCopies& copies);
+/// Tensors of the names, shapes and dtypes that capture_optimizer copies once every parameter that takes a gradient has
+/// been through a step; they are the parameters themselves, so what they hold means nothing.
+std::vector<NamedTensor> tensors_like_state(torch::optim::Optimizer& optimizer, const torch::nn::Module& module,
+                                            int index);
 
 /// Throws MismatchError when the optimizer is of another class than the state's, or its groups hold other parameters.
 void require_matching_optimizer(torch::optim::Optimizer& optimizer, const torch::nn::Module& module,

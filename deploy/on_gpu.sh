@@ -111,9 +111,9 @@ run cuda_test cuda_test
 run kill_matrix_cuda kill_matrix_cuda --kills 12 --seed 3 --device cuda
 rm -rf digits_run
 run digits digits fit --trainer.device cuda --trainer.enable_progress_bar false --run-dir digits_run
-run step_overhead_cuda step_overhead 5000 5 cuda
+run step_overhead_cuda step_overhead --steps 5000 --device cuda --models none
 run checkpoint_bench_cuda checkpoint_bench --device cuda
-run step_overhead_cpu step_overhead 5000 5 cpu
+run step_overhead_cpu step_overhead --steps 5000
 run checkpoint_bench_cpu checkpoint_bench --device cpu
 
 machine() {

@@ -1,14 +1,18 @@
-// What the runtime adds to a training step: a bare LibTorch loop next to the same steps under a Trainer, in one
-// process, interleaved.
+// What the runtime adds to a training step: a bare LibTorch loop next to the same steps under a Trainer, interleaved.
 //
-//   step_overhead [STEPS] [REPETITIONS] [DEVICE]       by default 20000 steps, 7 repetitions, cpu
+//   step_overhead --help
 //
-// Linear(32, 32), batch 8, mean squared error, SGD with momentum, one intra-op thread. Under the Trainer the event log
-// is written and the loss logged at every step; on another device than the CPU that waits for it, so there is a bare
-// loop that reads the loss too. Batches are on the device from the start. A row counts only if its log verifies and
-// holds every batch, and every callback but the one that sleeps has seen every step.
+// The small step: Linear(32, 32), batch 8, mean squared error, SGD with momentum, one intra-op thread. Under the
+// Trainer the event log is written and the loss logged at every step; on another device than the CPU that waits for it,
+// so there is a bare loop that reads the loss too. Batches are on the device from the start. A row counts only if its
+// log verifies and holds every batch, and every callback but the one that sleeps has seen every step.
+//
+// Models of ordinary size (ordinary_models.h), on the CPU: each row of each repetition in a process of its own, since
+// what the allocator is told stays.
 #include <torch/torch.h>
+#include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -19,6 +23,8 @@
 #include <thread>
 #include <vector>
 
+#include "tests/benchmarks/ordinary_models.h"
+#include "tests/support/places.h"
 #include "tests/support/temporary_folder.h"
 #include "troupe/actors/trainer.h"
 #include "troupe/callbacks/csv_logger.h"
@@ -219,40 +225,43 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
+/// What a row has beyond the first one, repetition by repetition: "  2.61 [1.90, 4.02]".
+std::string differences(const std::vector<double>& values, const std::vector<double>& first) {
+  std::vector<double> differences;
+  for (size_t i = 0; i < values.size(); ++i) {
+    differences.push_back(values[i] - first[i]);
+  }
+  const auto [least, most] = std::minmax_element(differences.begin(), differences.end());
+  std::array<char, 80> text{};
+  std::snprintf(text.data(), text.size(), "%8.2f [%.2f, %.2f]", median(differences), *least, *most);
+  return text.data();
+}
+
 int print(const std::vector<Row>& rows) {
   int status = 0;
-  const double bare = median(rows.front().us_per_step);
-  std::printf("%-36s %10s %10s %8s %10s\n", "", "us/step", "added us", "ratio", "drain ms");
+  const auto& bare = rows.front().us_per_step;
+  std::printf("%-36s %10s %8s %10s  %s\n", "", "us/step", "ratio", "drain ms", "added us: median [least, most]");
   for (const auto& row : rows) {
     const double us = median(row.us_per_step);
-    std::printf("%-36s %10.2f %10.2f %8.3f %10.1f", row.name, us, us - bare, us / bare, median(row.drain_ms));
+    std::printf("%-36s %10.2f %8.3f %10.1f  %s", row.name, us, us / median(bare), median(row.drain_ms),
+                &row == rows.data() ? "" : differences(row.us_per_step, bare).c_str());
     std::printf("%s%s\n", row.invalid.empty() ? "" : "  NOT VALID: ", row.invalid.c_str());
     status = row.invalid.empty() ? status : 1;
   }
   return status;
 }
 
-void run(int64_t steps, int repetitions, at::Device device, std::vector<Row>& rows) {
-  run_bare(steps / 4, device, false);  // Warm up.
-  for (int repetition = 0; repetition < repetitions; ++repetition) {
-    for (auto& row : rows) {
-      const Timing timing = row.run();
-      row.us_per_step.push_back(timing.us_per_step);
-      row.drain_ms.push_back(timing.drain_ms);
-      row.invalid = timing.invalid.empty() ? row.invalid : timing.invalid;
-    }
-  }
-  std::printf("Linear(32, 32), batch 8, SGD with momentum, %lld steps, medians of %d interleaved repetitions, on %s\n",
-              static_cast<long long>(steps), repetitions, device.str().c_str());
-  std::printf("the usual set: ModelCheckpoint, EarlyStopping, LearningRateMonitor, CSVLogger over %lld epochs\n\n",
-              static_cast<long long>(kEpochs));
-}
+struct Settings {
+  int64_t steps = 20000;
+  int repetitions = 5;
+  std::string device = "cpu";
+  std::vector<std::string> models = {"all"};
+  std::vector<std::string> row;  // A model and one of its rows: what a process of its own is asked for.
+};
 
-int run_command_line(int argc, char** argv) {
-  const int64_t wanted = argc > 1 ? std::atoll(argv[1]) : 20000;
-  const int64_t steps = std::max<int64_t>(1, wanted / kEpochs) * kEpochs;
-  const int repetitions = argc > 2 ? std::max(1, std::atoi(argv[2])) : 7;
-  const at::Device device = find_device(argc > 3 ? argv[3] : "cpu");
+int time_small_step(const Settings& settings) {
+  const int64_t steps = std::max<int64_t>(1, settings.steps / kEpochs) * kEpochs;
+  const at::Device device = find_device(settings.device);
   at::set_num_threads(1);
   const auto with = [=](const AddCallbacks& add_callbacks, bool checkpoints = false) {
     return [=] { return run_trainer(steps, device, checkpoints, add_callbacks); };
@@ -271,8 +280,137 @@ int run_command_line(int argc, char** argv) {
   if (!device.is_cpu()) {
     rows.insert(rows.begin() + 1, Row{"bare loop that reads the loss", [=] { return run_bare(steps, device, true); }});
   }
-  run(steps, repetitions, device, rows);
+  run_bare(steps / 4, device, false);  // Warm up.
+  for (int repetition = 0; repetition < settings.repetitions; ++repetition) {
+    for (auto& row : rows) {
+      const Timing timing = row.run();
+      row.us_per_step.push_back(timing.us_per_step);
+      row.drain_ms.push_back(timing.drain_ms);
+      row.invalid = timing.invalid.empty() ? row.invalid : timing.invalid;
+    }
+  }
+  std::printf("Linear(32, 32), batch 8, SGD with momentum, %lld steps, medians of %d interleaved repetitions, on %s\n",
+              static_cast<long long>(steps), settings.repetitions, device.str().c_str());
+  std::printf("the usual set: ModelCheckpoint, EarlyStopping, LearningRateMonitor, CSVLogger over %lld epochs\n\n",
+              static_cast<long long>(kEpochs));
   return print(rows);
+}
+
+const char* model_row_title(ModelRow row) {
+  switch (row) {
+    case ModelRow::kBare:
+      return "bare loop, allocator as it is";
+    case ModelRow::kBareTuned:
+      return "bare loop, tuned allocator";
+    case ModelRow::kTrainer:
+      return "Trainer, log on, no callback";
+    case ModelRow::kTrainerUntuned:
+      return "the same, tune_allocator off";
+    case ModelRow::kUsualSet:
+      return "the usual set";
+    default:
+      return "the usual set, 2 workers";
+  }
+}
+
+/// One row in a process of its own.
+ModelTiming time_in_process(const std::string& model, const std::string& row) {
+  const std::string command = testing::program("step_overhead") + " --row " + model + "," + row;
+  std::FILE* const output = ::popen(command.c_str(), "r");
+  ModelTiming timing;
+  const int read = output == nullptr ? 0
+                                     : std::fscanf(output, "%lf %ld %ld %lf", &timing.us_per_step, &timing.steps,
+                                                   &timing.page_faults, &timing.rss_mb);
+  if (output == nullptr || ::pclose(output) != 0 || read != 4) {
+    throw Error(command + " failed");
+  }
+  return timing;
+}
+
+void time_model_rows(const std::string& model, int repetitions) {
+  const auto rows = model_rows(model);
+  std::vector<std::vector<ModelTiming>> timings(rows.size());
+  for (int repetition = 0; repetition < repetitions; ++repetition) {
+    for (size_t i = 0; i < rows.size(); ++i) {
+      timings[i].push_back(time_in_process(model, rows[i].first));
+    }
+  }
+  const auto us = [&](size_t row) {
+    std::vector<double> values;
+    for (const auto& timing : timings[row]) {
+      values.push_back(timing.us_per_step);
+    }
+    return values;
+  };
+  const double bare = median(us(0));
+  const double tuned = median(us(1));
+  std::printf("\n%s: %lld steps, medians of %d interleaved processes\n", model_description(model).c_str(),
+              static_cast<long long>(timings[0][0].steps), repetitions);
+  std::printf("%-36s %10s %8s %8s %12s %8s  %s\n", "", "us/step", "of tuned", "of bare", "page faults", "RSS MB",
+              "us/step [least, most]");
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const auto values = us(i);
+    std::vector<double> faults;
+    std::vector<double> rss;
+    for (const auto& timing : timings[i]) {
+      faults.push_back(static_cast<double>(timing.page_faults));
+      rss.push_back(timing.rss_mb);
+    }
+    const auto [least, most] = std::minmax_element(values.begin(), values.end());
+    std::printf("%-36s %10.1f %8.3f %8.3f %12.0f %8.0f  [%.1f, %.1f]\n", model_row_title(rows[i].second),
+                median(values), median(values) / tuned, median(values) / bare, median(faults), median(rss), *least,
+                *most);
+  }
+}
+
+int time_row(const Settings& settings) {
+  const auto rows = model_rows(settings.row[0]);
+  const auto row =
+      std::find_if(rows.begin(), rows.end(), [&](const auto& known) { return known.first == settings.row[1]; });
+  if (row == rows.end()) {
+    throw ConfigError("there is no row '" + settings.row[1] + "'");
+  }
+  const ModelTiming timing = time_model(settings.row[0], row->second);
+  std::printf("%f %ld %ld %f\n", timing.us_per_step, static_cast<long>(timing.steps),
+              static_cast<long>(timing.page_faults), timing.rss_mb);
+  return 0;
+}
+
+int run_command_line(int argc, char** argv) {
+  Settings settings;
+  std::vector<std::string> names = model_names();
+  names.insert(names.end(), {"all", "none"});
+  CLI::App app("What the runtime adds to a training step.");
+  app.add_option("--steps", settings.steps, "Of the small step, in 10 epochs; 0: leave it out")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option("--repetitions", settings.repetitions, "Of each row")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--device", settings.device, "Of the small step: cpu, cuda, cuda:1")->capture_default_str();
+  app.add_option("--models", settings.models, "Models of ordinary size to time, on the CPU")
+      ->delimiter(',')
+      ->check(CLI::IsMember(names))
+      ->capture_default_str();
+  app.add_option("--row", settings.row)->delimiter(',')->expected(2)->group("");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  if (!settings.row.empty()) {
+    return time_row(settings);
+  }
+  const int status = settings.steps > 0 ? time_small_step(settings) : 0;
+  for (const auto& name : model_names()) {
+    const auto asked = [&](const std::string& model) {
+      return std::find(settings.models.begin(), settings.models.end(), model) != settings.models.end();
+    };
+    if (!asked("none") && (asked("all") || asked(name))) {
+      time_model_rows(name, settings.repetitions);
+    }
+  }
+  return status;
 }
 
 }  // namespace

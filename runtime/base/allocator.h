@@ -3,8 +3,8 @@
 namespace troupe {
 
 /// Tells glibc's allocator to keep the memory that a training step frees for the next step. Left as it is, it gives the
-/// top of the heap back to the system at nearly every step and takes it again, each time as fresh pages, and maps larger
-/// tensors anew each time: a model of ordinary size then spends as long on page faults as on arithmetic
+/// top of the heap back to the system at nearly every step and takes it again, each time as fresh pages, and maps
+/// larger tensors anew each time: a model of ordinary size then spends as long on page faults as on arithmetic
 /// (docs/performance.md has the figures).
 ///
 /// For the whole process, from here on; a second call changes nothing. Does nothing, and returns false, where the

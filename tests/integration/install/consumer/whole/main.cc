@@ -29,6 +29,11 @@ struct Ones : troupe::DataModule {
 int main(int /*argc*/, char** argv) {
   Regression module;
   Ones data;
-  troupe::Trainer trainer({.max_epochs = 2, .run_dir = argv[1]});
+  troupe::TrainerOptions options;
+  options.max_epochs = 2;
+  options.enable_progress_bar = false;
+  options.enable_model_summary = false;
+  options.run_dir = argv[1];
+  troupe::Trainer trainer(options);
   std::cout << trainer.fit(module, data).state.global_step() << " " << own_trainer() << "\n";
 }

@@ -18,6 +18,7 @@
 #include "troupe/actors/run/signal_guard.h"
 #include "troupe/runtime/base/error.h"
 #include "troupe/runtime/callback/exception_text.h"
+#include "troupe/runtime/file/file_size_signal.h"
 #include "troupe/runtime/log/known_inputs.h"
 #include "troupe/runtime/log/run_directory.h"
 #include "troupe/runtime/loop/evaluation_run.h"
@@ -50,7 +51,7 @@ DataLoaders evaluation_loaders(Stage stage, DataModule& data) {
   return loaders;
 }
 
-/// Says that a call runs, as long as it lives.
+/// Says that a call runs, as long as it lives, and keeps a limit of file sizes from ending the process meanwhile.
 class CallGuard {
  public:
   explicit CallGuard(std::atomic<bool>& running) : running_(running) {
@@ -67,6 +68,7 @@ class CallGuard {
 
  private:
   std::atomic<bool>& running_;
+  FileSizeSignalGuard no_signal_;
 };
 
 }  // namespace

@@ -50,7 +50,8 @@ class CallbackHandle {
 ///
 /// Every call throws ConfigError (options, callbacks, data), MismatchError (a checkpoint of another model),
 /// CorruptionError (a damaged file), IoError (log or data cannot be written or read), CallbackError (a controller
-/// failed), and whatever the module throws.
+/// failed), and whatever the module throws. While it runs, SIGXFSZ is ignored if its default is in force: a limit of
+/// file sizes is an error, as a full disk is.
 class Trainer {
  public:
   /// Throws ConfigError when the options make no sense.

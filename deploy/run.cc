@@ -14,6 +14,7 @@
 #include "troupe/runtime/base/error.h"
 #include "troupe/runtime/base/version.h"
 #include "troupe/runtime/callback/exception_text.h"
+#include "troupe/runtime/file/file_size_signal.h"
 #include "troupe/runtime/log/run_directory.h"
 #include "troupe/runtime/log/run_lookup.h"
 #include "troupe/runtime/module/seed.h"
@@ -247,6 +248,7 @@ Experiment::Experiment(std::string name, std::string description)
 }
 
 int run(int argc, char** argv, Experiment& experiment) {
+  const FileSizeSignalGuard no_signal;
   std::string doing = experiment.name();
   try {
     CLI::App app(experiment.description(), experiment.name());
@@ -271,7 +273,11 @@ int run(int argc, char** argv, Experiment& experiment) {
     for (const auto& command : commands) {
       if (command->chosen()) {
         doing += " " + command->name();
-        return carry_out(*command, experiment);
+        const int status = carry_out(*command, experiment);
+        if (!std::cout.flush()) {
+          throw IoError("cannot write to standard output");
+        }
+        return status;
       }
     }
     return 2;

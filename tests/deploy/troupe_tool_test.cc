@@ -186,6 +186,16 @@ TEST_CASE_FIXTURE(ResumedRun, "output that cannot be written is an error") {
   CHECK(troupe_tool("log show " + run + " > /dev/full").status == 1);
 }
 
+TEST_CASE_FIXTURE(ResumedRun, "a limit of file sizes is an error that names the file") {
+  const std::string output = run + "/last.npz";
+  const auto limited = run_shell("ulimit -f 0; " + testing::program("troupe") + " checkpoint export " + checkpoint +
+                                 " --format npz --output " + output);
+  CHECK(limited.status == 1);
+  CHECK(contains(limited.output, "troupe: cannot write " + output));
+  CHECK(contains(limited.output, "File too large"));
+  CHECK_FALSE(std::filesystem::exists(output));
+}
+
 TEST_CASE("the tool loads no LibTorch") {
   CHECK_FALSE(contains(run_shell("ldd " + testing::program("troupe")).output, "libtorch"));
 }

@@ -183,6 +183,7 @@ RunResult Trainer::Impl::run(RunSystem& system, const fs::path& directory, Body&
     throw;
   }
   result.state = system.finish(result.status, result.reason);
+  result.lost = result.state.lost();
   return result;
 }
 
@@ -219,10 +220,8 @@ RunResult Trainer::Impl::fit(Module& module, DataModule& data, const std::string
 
   const RunDirectory& directory = place.open();
   remove_stale_temporaries(directory.checkpoints());
+  prepare_files(callbacks, directory.root(), v1::STAGE_FIT);
   auto log = open_log(directory, found ? &*found : nullptr);
-  for (const auto& callback : callbacks) {
-    callback->set_run_directory(directory.root());
-  }
   const OpeningFacts facts = opening_facts(module);
   RunOpening opening;
   std::string run_id = run_name(directory.root());
@@ -279,9 +278,7 @@ RunResult Trainer::Impl::evaluate(Stage stage, Module& module, DataModule& data,
 
   const RunDirectory directory(evaluation_directory(stage, found ? &*found : nullptr, options_, last_fit_directory_));
   directory.write_config(nlohmann::json::parse(config_json()).dump(2) + "\n");
-  for (const auto& callback : callbacks) {
-    callback->set_run_directory(directory.root());
-  }
+  prepare_files(callbacks, directory.root(), stage);
   const OpeningFacts facts = opening_facts(module);
   const std::string run_id = run_name(directory.root());
   RunSystemConfig config = system_config(directory, facts, run_id, std::move(callbacks));

@@ -77,7 +77,8 @@ struct RemoveCheckpointFile {
   int saves_before;  ///< The file stays unless this many last saves are all durable.
 };
 struct FinishCheckpoints {
-  std::shared_ptr<std::promise<void>> done;
+  /// Why the checkpoint that was asked for last is not there; empty when it is, or none was asked for.
+  std::shared_ptr<std::promise<std::string>> failure;
 };
 
 }  // namespace troupe
@@ -110,6 +111,7 @@ class CheckpointActor : public caf::event_based_actor {
   std::shared_ptr<EventQueue> queue_;
   std::shared_ptr<SnapshotSlots> slots_;
   std::set<std::string> late_;  // Callbacks whose state did not come in time for the last checkpoint.
+  std::string newest_failure_;  // Of the checkpoint that was asked for last; empty: none.
   int durable_in_a_row_ = std::numeric_limits<int>::max() / 2;  // Saves since the last one that failed.
 };
 

@@ -84,7 +84,7 @@ CheckpointParts CheckpointActor::parts_of(const CheckpointJob& job) {
   parts.header.set_incarnation(job.run_state->incarnation());
   parts.header.set_seq(job.seq);
   parts.header.set_weights_only(job.weights_only);
-  *parts.header.mutable_environment() = context_.environment;
+  *parts.header.mutable_environment() = *context_.environment;
   context_.add_snapshot(*job.snapshot, parts);
   parts.run_state = job.run_state->to_proto();
   parts.callback_states = callback_states(job);

@@ -25,7 +25,8 @@ struct Snapshot;  // runtime/module/snapshot.h
 struct CheckpointContext {
   std::filesystem::path run_directory;
   std::string run_id;
-  v1::Environment environment;
+  /// May be changed until the first checkpoint is asked for.
+  std::shared_ptr<v1::Environment> environment = std::make_shared<v1::Environment>();
   std::function<void()> make_log_durable;  ///< Returns when the log up to now is on the device; may throw.
   /// Adds what a snapshot has to a checkpoint of which header.weights_only is set; `parts` then points into the
   /// snapshot.

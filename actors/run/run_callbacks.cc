@@ -104,6 +104,13 @@ bool has_timer(const Callbacks& callbacks) {
   return has_type(callbacks, readable_type_name(typeid(Timer)));
 }
 
+void prepare_files(const Callbacks& callbacks, const std::filesystem::path& run_directory, Stage stage) {
+  for (const auto& callback : callbacks) {
+    callback->set_run_directory(run_directory);
+    callback->prepare_files(stage);
+  }
+}
+
 std::map<std::string, v1::CallbackState> load_states(const Callbacks& callbacks,
                                                      const std::vector<v1::CallbackState>& states) {
   std::map<std::string, v1::CallbackState> loaded;

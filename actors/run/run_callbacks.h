@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <string>
@@ -24,6 +25,9 @@ Callbacks callbacks_of_run(Stage stage, Module& module, const Callbacks& given, 
 
 /// Whether a Timer is among them.
 bool has_timer(const Callbacks& callbacks);
+
+/// Tells each callback where the run keeps its files, and lets it prepare its own. Throws what one of them throws.
+void prepare_files(const Callbacks& callbacks, const std::filesystem::path& run_directory, Stage stage);
 
 /// Gives each callback its state of a checkpoint; what was loaded, by state key. States without a callback are reported
 /// on standard error.

@@ -66,6 +66,9 @@ class Callback {
   virtual void load_state_dict(const StateDict& state) = 0;
   /// Tells the callback where the run keeps its files, before any hook runs and before its state is loaded.
   virtual void set_run_directory(const std::filesystem::path& run_directory) = 0;
+  /// Lets the callback make, or try, the files that a run of this stage writes, before any hook runs and before its
+  /// state is loaded. What it throws ends the call before it has begun.
+  virtual void prepare_files(Stage stage) = 0;
   /// Gives it what it emits events of its own through, before any hook runs.
   virtual void set_outbox(std::shared_ptr<Outbox> outbox) = 0;
   /// Replaces the object by one as it was when it was added. False where there is no way to make one.

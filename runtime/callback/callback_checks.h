@@ -96,6 +96,8 @@ constexpr void check_members() {
                 "kPolicy must be public: static constexpr troupe::CallbackPolicy kPolicy = {...};");
   static_assert(HasRunDirectory<T> || !NamesRunDirectory<T>,
                 "set_run_directory() must be public: void set_run_directory(const std::filesystem::path& directory);");
+  static_assert(HasPrepareFiles<T> || !NamesPrepareFiles<T>,
+                "prepare_files() must be public: void prepare_files(troupe::Stage stage);");
   static_assert(HasOutbox<T> || !NamesOutbox<T>,
                 "set_outbox() must be public: void set_outbox(std::shared_ptr<troupe::Outbox> outbox);");
 }

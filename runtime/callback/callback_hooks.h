@@ -68,6 +68,11 @@ concept HasRunDirectory = requires(T& callback, const std::filesystem::path& pat
 };
 
 template <class T>
+concept HasPrepareFiles = requires(T& callback, Stage stage) {
+  callback.prepare_files(stage);
+};
+
+template <class T>
 concept HasStateKey = requires(const T& callback) {
   { callback.state_key() } -> std::convertible_to<std::string>;
 };

@@ -33,6 +33,7 @@ TROUPE_MEMBER_NAMED(NamesStateKey, state_key)
 TROUPE_MEMBER_NAMED(NamesAskWhen, ask_when)
 TROUPE_MEMBER_NAMED(NamesPolicy, kPolicy)
 TROUPE_MEMBER_NAMED(NamesRunDirectory, set_run_directory)
+TROUPE_MEMBER_NAMED(NamesPrepareFiles, prepare_files)
 TROUPE_MEMBER_NAMED(NamesOutbox, set_outbox)
 TROUPE_MEMBER_NAMED(NamesUserEvents, UserEvents)
 #undef TROUPE_MEMBER_NAMED

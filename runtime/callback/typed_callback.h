@@ -81,6 +81,12 @@ class TypedCallback final : public Callback {
     }
   }
 
+  void prepare_files([[maybe_unused]] Stage stage) override {
+    if constexpr (HasPrepareFiles<T>) {
+      slot_->callback->prepare_files(stage);
+    }
+  }
+
   void set_outbox([[maybe_unused]] std::shared_ptr<Outbox> outbox) override {
     if constexpr (HasOutbox<T>) {
       slot_->callback->set_outbox(std::move(outbox));

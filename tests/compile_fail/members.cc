@@ -67,6 +67,11 @@ struct Wrong : Hook {
   void set_run_directory(int directory);
 };
 #endif
+#ifdef prepare_files_of_a_folder  // prepare_files() must be public: void prepare_files(troupe::Stage stage);
+struct Wrong : Hook {
+  void prepare_files(const std::filesystem::path& folder);
+};
+#endif
 #ifdef set_outbox_by_reference  // set_outbox() must be public: void set_outbox(std::shared_ptr<troupe::Outbox> outbox);
 struct Wrong : Hook {
   void set_outbox(Outbox& outbox);
@@ -103,6 +108,7 @@ struct Wrong : Hook {
   std::string state_key() const;
   std::vector<AskWhen> ask_when() const;
   void set_run_directory(const std::filesystem::path& run_directory);
+  void prepare_files(Stage stage);
   void set_outbox(std::shared_ptr<Outbox> outbox);
 };
 #endif

@@ -186,6 +186,35 @@ TEST_CASE_FIXTURE(ResumedRun, "output that cannot be written is an error") {
   CHECK(troupe_tool("log show " + run + " > /dev/full").status == 1);
 }
 
+TEST_CASE_FIXTURE(ResumedRun, "a limit of file sizes is an error that names the file") {
+  const std::string output = run + "/last.npz";
+  const auto limited = run_shell("ulimit -f 0; " + testing::program("troupe") + " checkpoint export " + checkpoint +
+                                 " --format npz --output " + output);
+  CHECK(limited.status == 1);
+  CHECK(contains(limited.output, "troupe: cannot write " + output));
+  CHECK(contains(limited.output, "File too large"));
+  CHECK_FALSE(std::filesystem::exists(output));
+}
+
 TEST_CASE("the tool loads no LibTorch") {
   CHECK_FALSE(contains(run_shell("ldd " + testing::program("troupe")).output, "libtorch"));
+}
+
+TEST_CASE_FIXTURE(ResumedRun, "a file that is no checkpoint at all is called what it is, in one line") {
+  const std::string text = run + "/README.md";
+  const std::string log = log_segment_path(folder.path() / "events", 1).string();
+  overwrite_file(text, "# A read-me\n");
+  for (const auto& [file, what] : {std::pair(text, "a text file"), std::pair(log, "an event log of Troupe")}) {
+    for (const std::string& arguments :
+         {"show " + file, "verify " + file, "diff " + checkpoint + " " + file, "export " + file + " --format npz"}) {
+      CAPTURE(arguments);
+      const auto refused = troupe_tool("checkpoint " + arguments);
+      CHECK(refused.status == 1);
+      CHECK(refused.output.starts_with("troupe: " + file + " is no checkpoint: it looks like " + what + "; "));
+      CHECK(lines(refused.output) == 1);
+    }
+    const auto refused = troupe_tool("checkpoint import " + file + " --output " + run + "/new.ckpt");
+    CHECK(refused.status == 1);
+    CHECK(contains(refused.output, std::string("it looks like ") + what));
+  }
 }

@@ -274,6 +274,7 @@ RunResult Trainer::Impl::go_on(FitSetUp& set_up, FitPlace& place, CheckpointUse 
   if (resumes) {
     config.state = RunState::from_proto(found.data.run_state);
     config.repeats = read_known_inputs(directory.events(), config.state.seq());
+    rename_callbacks(config.repeats, loaded);
     if (use == CheckpointUse::kFork) {  // It does not repeat what came to the run that it leaves.
       config.repeats.inputs.clear();
       config.repeats.landmarks = 0;

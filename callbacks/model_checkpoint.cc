@@ -21,6 +21,9 @@ namespace {
 
 constexpr const char* kExtension = ".ckpt";
 constexpr const char* kLastName = "last";
+constexpr const char* kDefaultFilename = "{epoch}-{step}";
+constexpr const char* kDirpathInKey = ", 'dirpath': ";
+constexpr const char* kFilenameInKey = ", 'filename': ";
 
 /// Without "." and a slash at the end; the run directory itself is empty.
 std::string normal_dirpath(const std::string& dirpath) {
@@ -88,7 +91,7 @@ void ModelCheckpointOptions::validate() const {
 ModelCheckpoint::ModelCheckpoint(ModelCheckpointOptions options)
     : options_(std::move(options)),
       dirpath_(normal_dirpath(options_.dirpath)),
-      name_(options_.filename.empty() ? "{epoch}-{step}" : options_.filename, options_.auto_insert_metric_name),
+      name_(options_.filename.empty() ? kDefaultFilename : options_.filename, options_.auto_insert_metric_name),
       every_n_epochs_(options_.every_n_epochs.value_or(
           options_.every_n_train_steps > 0 || !options_.train_time_interval.empty() ? 0 : 1)),
       top_k_(options_.mode, options_.save_top_k),
@@ -412,12 +415,30 @@ void ModelCheckpoint::load_state_dict(const StateDict& state) {
   }
 }
 
-std::string ModelCheckpoint::state_key() const {
+std::string ModelCheckpoint::start_of_state_key() const {
   const std::string monitor = options_.monitor.empty() ? "None" : python_repr(options_.monitor);
   const std::string interval = interval_us_ == 0 ? "None" : python_repr(options_.train_time_interval);
   return "ModelCheckpoint{'monitor': " + monitor + ", 'mode': " + python_repr(mode_name(options_.mode)) +
          ", 'every_n_train_steps': " + std::to_string(options_.every_n_train_steps) +
-         ", 'every_n_epochs': " + std::to_string(every_n_epochs_) + ", 'train_time_interval': " + interval + "}";
+         ", 'every_n_epochs': " + std::to_string(every_n_epochs_) + ", 'train_time_interval': " + interval;
+}
+
+std::string ModelCheckpoint::state_key() const {
+  std::string key = start_of_state_key();
+  if (dirpath_ != normal_dirpath(ModelCheckpointOptions().dirpath)) {
+    key += kDirpathInKey + python_repr(dirpath_);
+  }
+  if (!options_.filename.empty() && options_.filename != kDefaultFilename) {
+    key += kFilenameInKey + python_repr(options_.filename);
+  }
+  return key + "}";
+}
+
+bool ModelCheckpoint::takes_state_of(const std::string& state_key) const {
+  const std::string start = start_of_state_key();
+  const std::string_view rest = std::string_view(state_key).substr(std::min(start.size(), state_key.size()));
+  return state_key.starts_with(start) &&
+         (rest == "}" || rest.starts_with(kDirpathInKey) || rest.starts_with(kFilenameInKey));
 }
 
 }  // namespace troupe

@@ -79,7 +79,11 @@ class ModelCheckpoint {
   StateDict state_dict() const;
   /// Restores everything when `dirpath` is as saved, else (with a warning) best_model_path alone.
   void load_state_dict(const StateDict& state);
+  /// Lightning's, with `dirpath` and `filename` where they are not the defaults: they tell two of them apart.
   std::string state_key() const;
+  /// Whether it is the key of a ModelCheckpoint that differs in `dirpath` and `filename` alone, or was saved by Troupe
+  /// 0.1 before they were in the key.
+  bool takes_state_of(const std::string& state_key) const;
 
   /// If its save failed, the best of those that were written; empty for none. Likewise the score.
   const std::string& best_model_path() const { return best_failed() ? written_.best_path : best_model_path_; }
@@ -101,6 +105,8 @@ class ModelCheckpoint {
   bool save_if_among_best(double score, Control& control);
   void save_last(Control& control);
 
+  /// The state key as Lightning has it, without its end.
+  std::string start_of_state_key() const;
   void report_missing_monitor(const RunState& run);
 
   bool best_failed() const { return written_.failed.contains(best_model_path_); }

@@ -78,6 +78,11 @@ concept HasStateKey = requires(const T& callback) {
 };
 
 template <class T>
+concept HasTakesStateOf = requires(const T& callback, const std::string& state_key) {
+  { callback.takes_state_of(state_key) } -> std::convertible_to<bool>;
+};
+
+template <class T>
 concept HasAskWhen = requires(const T& callback) {
   { callback.ask_when() } -> std::convertible_to<std::vector<AskWhen>>;
 };

@@ -10,6 +10,7 @@
 #include "tests/support/captured_stderr.h"
 #include "tests/support/file_size_limit.h"
 #include "tests/support/files.h"
+#include "tests/support/rewrite_checkpoint.h"
 #include "tests/support/tiny_fit.h"
 #include "troupe/actors/trainer.h"
 #include "troupe/callbacks/csv_logger.h"
@@ -68,7 +69,60 @@ size_t temporaries(const fs::path& folder) {
       std::count_if(begin(entries), end(entries), [](const auto& entry) { return is_temporary_name(entry.path()); }));
 }
 
+/// Trains to the end of epoch `epochs` with a ModelCheckpoint for each of the folders below checkpoints/.
+RunResult fit_into(const std::vector<std::string>& folders, const fs::path& run_dir, int64_t epochs,
+                   const std::string& resume = {}) {
+  auto options = tiny_options(run_dir);
+  options.max_epochs = epochs;
+  options.enable_checkpointing = true;
+  Trainer trainer(options);
+  for (const auto& folder : folders) {
+    trainer.add(ModelCheckpoint({.dirpath = "checkpoints/" + folder}));
+  }
+  TinyModule module;
+  TinyData data;
+  return trainer.fit(module, data, resume);
+}
+
+std::vector<std::string> files_in(const fs::path& folder) {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    names.push_back(entry.path().filename());
+  }
+  return names;
+}
+
 }  // namespace
+
+TEST_CASE("ModelCheckpoints that differ in their folder alone save side by side, and each is restored") {
+  const TemporaryFolder folder;
+  const CapturedStderr captured;
+  const fs::path run_dir = folder.path() / "run";
+  fit_into({"a", "b"}, run_dir, 1);
+  const std::string first = (run_dir / "checkpoints/b/epoch=0-step=4.ckpt").string();
+  REQUIRE(fs::exists(first));
+  REQUIRE(fs::exists(run_dir / "checkpoints/a/epoch=0-step=4.ckpt"));
+  fit_into({"a", "b"}, run_dir, 2, first);
+  const std::vector<std::string> newest{"epoch=1-step=8.ckpt"};
+  CHECK(files_in(run_dir / "checkpoints/a") == newest);  // Each knew that it had saved what it has removed.
+  CHECK(files_in(run_dir / "checkpoints/b") == newest);
+  CHECK(captured.text().find("warning") == std::string::npos);
+}
+
+TEST_CASE("a checkpoint from before folder and file name were in the state key restores the one ModelCheckpoint") {
+  const TemporaryFolder folder;
+  const CapturedStderr captured;
+  const fs::path run_dir = folder.path() / "run";
+  fit_into({"a"}, run_dir, 1);
+  const fs::path first = run_dir / "checkpoints/a/epoch=0-step=4.ckpt";
+  rewrite_checkpoint(first, [](CheckpointParts& parts) {
+    REQUIRE(parts.callback_states.size() == 1);
+    parts.callback_states[0].set_state_key(ModelCheckpoint().state_key());  // As the key was for every folder.
+  });
+  fit_into({"a"}, run_dir, 2, first.string());
+  CHECK(files_in(run_dir / "checkpoints/a") == std::vector<std::string>{"epoch=1-step=8.ckpt"});
+  CHECK(captured.text().find("warning") == std::string::npos);
+}
 
 TEST_CASE_FIXTURE(FinishedRun, "a run whose log ends in zeros is resumed, and what is cut off is said") {
   const std::string bytes = read_file(segment);

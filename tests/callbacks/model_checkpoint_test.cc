@@ -404,7 +404,8 @@ TEST_CASE("a changed dirpath restores the best path alone and leaves the old fil
   CHECK(callback->best_model_path() == path_of(0));
   CHECK(captured.text() ==
         "warning: ModelCheckpoint{'monitor': None, 'mode': 'min', 'every_n_train_steps': 0, 'every_n_epochs': 1, "
-        "'train_time_interval': None}: dirpath has changed from 'checkpoints' to 'elsewhere'; of its saved state only "
+        "'train_time_interval': None, 'dirpath': 'elsewhere'}: dirpath has changed from 'checkpoints' to 'elsewhere'; "
+        "of its saved state only "
         "best_model_path is restored\n");
   second.position() = first.run.position();
   CHECK(second.epoch() == Commands{"save elsewhere/epoch=1-step=20.ckpt (best)"});
@@ -434,13 +435,40 @@ TEST_CASE("ModelCheckpoint's state has Lightning's names") {
       R"("last_model_path":"checkpoints/last.ckpt","monitor":"val_loss"})");
 }
 
-TEST_CASE("the state key is Lightning's") {
+TEST_CASE("the state key is Lightning's where folder and file name are the defaults") {
   CHECK(ModelCheckpoint({.monitor = "val_loss", .every_n_epochs = 3}).state_key() ==
         "ModelCheckpoint{'monitor': 'val_loss', 'mode': 'min', 'every_n_train_steps': 0, 'every_n_epochs': 3, "
         "'train_time_interval': None}");
   CHECK(ModelCheckpoint({.every_n_train_steps = 100}).state_key() ==
         "ModelCheckpoint{'monitor': None, 'mode': 'min', 'every_n_train_steps': 100, 'every_n_epochs': 0, "
         "'train_time_interval': None}");
+}
+
+TEST_CASE("the state key has folder and file name where they are not the defaults") {
+  const auto end_of_key = [](const ModelCheckpointOptions& options) {
+    const std::string key = ModelCheckpoint(options).state_key();
+    return key.substr(key.find("'train_time_interval'"));
+  };
+  CHECK(end_of_key({.dirpath = "./checkpoints/", .filename = "{epoch}-{step}"}) == "'train_time_interval': None}");
+  CHECK(end_of_key({.dirpath = "best/"}) == "'train_time_interval': None, 'dirpath': 'best'}");
+  CHECK(end_of_key({.filename = "best"}) == "'train_time_interval': None, 'filename': 'best'}");
+  CHECK(end_of_key({.dirpath = "/a", .filename = "b"}) ==
+        "'train_time_interval': None, 'dirpath': '/a', 'filename': 'b'}");
+}
+
+TEST_CASE("a ModelCheckpoint knows the keys of those that differ in folder and file name alone") {
+  const ModelCheckpoint callback({.dirpath = "best", .monitor = "val_loss"});
+  for (const ModelCheckpointOptions& alike : std::vector<ModelCheckpointOptions>{
+           {.monitor = "val_loss"},
+           {.dirpath = "elsewhere", .monitor = "val_loss"},
+           {.filename = "x", .monitor = "val_loss"},
+           {.dirpath = "elsewhere", .filename = "x", .monitor = "val_loss", .save_top_k = 3}}) {
+    CHECK(callback.takes_state_of(ModelCheckpoint(alike).state_key()));
+  }
+  CHECK_FALSE(callback.takes_state_of(ModelCheckpoint({.dirpath = "best"}).state_key()));
+  CHECK_FALSE(callback.takes_state_of(ModelCheckpoint({.monitor = "val_loss", .every_n_epochs = 2}).state_key()));
+  CHECK_FALSE(callback.takes_state_of("EarlyStopping"));
+  CHECK_FALSE(callback.takes_state_of(""));
 }
 
 TEST_CASE("ModelCheckpoint refuses impossible options") {

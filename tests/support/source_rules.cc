@@ -19,6 +19,9 @@ namespace fs = std::filesystem;
 constexpr std::array<std::string_view, 6> kFolders = {"runtime", "callbacks", "actors",
                                                       "deploy",  "troupe.h",  "examples"};
 
+/// What users copy, and build with the installed package: it names its own headers from its own folder.
+constexpr std::string_view kProjectOfItsOwn = "examples/starter/";
+
 /// The rooms of the folders that have some, from the bottom up; what may stand outside them comes after all of them.
 struct Rooms {
   std::string_view folder;
@@ -179,7 +182,11 @@ class Checker {
   }
 
   void check_named_in_full(const std::string& included) {
-    if (folder_of(included) == "tests") {
+    if (file_.starts_with(kProjectOfItsOwn)) {
+      if (!fs::exists(root_ / kProjectOfItsOwn / included)) {
+        report("includes \"" + included + "\", which is not in its folder: it is built where it has been copied to");
+      }
+    } else if (folder_of(included) == "tests") {
       report("includes \"" + included + "\": no product source includes a test");
     } else if (folder_of(included) != "examples") {
       report("includes \"" + included + "\": name it in full, \"troupe/...\"");

@@ -57,6 +57,8 @@ TEST_CASE("sound sources break no rule") {
              {"examples/toy.h", "#pragma once\n"},
              {"examples/main.cc",
               "#include <troupe/troupe.h>\n#include <troupe/deploy/run.h>\n#include \"examples/toy.h\"\n"},
+             {"examples/starter/own.h", "#pragma once\n#include <troupe/troupe.h>\n"},
+             {"examples/starter/main.cc", "#include \"own.h\"\n"},
              {"tests/runtime/base/a_test.cc", "#include <caf/actor.hpp>\n#include \"tests/support/b.h\"\n"},
              {"tests/actors/trainer_more_test.cc", "#include \"troupe/actors/trainer.h\"\n"}})
             .empty());
@@ -77,6 +79,9 @@ TEST_CASE("each rule is seen to be broken, with its file and line") {
        "runtime/base/a.cc:1: includes \"tests/support/files.h\": no product source includes a test"},
       {{{"runtime/base/a.cc", "#include \"runtime/base/b.h\"\n"}},
        "runtime/base/a.cc:1: includes \"runtime/base/b.h\": name it in full, \"troupe/...\""},
+      {{{"examples/starter/main.cc", "#include \"examples/toy.h\"\n"}},
+       "examples/starter/main.cc:1: includes \"examples/toy.h\", which is not in its folder: it is built where it has "
+       "been copied to"},
       {{{"runtime/event/a.cc", "#include \"troupe/runtime/log/b.h\"\n"}},
        "runtime/event/a.cc:1: includes \"runtime/log/b.h\": the room event includes those before it"},
       {{{"actors/mailbox/a.h", header("actors/relay/b.h")}},

@@ -4,6 +4,7 @@
 
 #include <iostream>
 
+#include "actors/trainer.h"
 #include "runtime/error.h"
 
 namespace {
@@ -24,5 +25,6 @@ int main() {
   callback->observe({event, run});
   troupe::TrainerOptions options;
   troupe::set_option("consumer", options, "max_epochs", "5");
-  std::cout << counter->batches << " " << options.resolved_max_epochs() << " " << own_error() << "\n";
+  std::cout << counter->batches << " " << options.resolved_max_epochs() << " " << own_error() << " " << own_trainer()
+            << "\n";
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <string_view>
 
 #include "troupe/runtime/base/bytes.h"
@@ -27,9 +28,6 @@ struct Magic {
 };
 constexpr std::array kMagics = {Magic{{"\x80\x02\x8a\x0a", 4}, kOldTorch},
                                 Magic{{"\x80\x02}", 3}, "a pickle of Python"},
-                                Magic{{"\x80\x03", 2}, "a pickle of Python"},
-                                Magic{{"\x80\x04\x95", 3}, "a pickle of Python"},
-                                Magic{{"\x80\x05\x95", 3}, "a pickle of Python"},
                                 Magic{{"\x93NUMPY", 6}, "an NPY file of NumPy"},
                                 Magic{{"\x89HDF\r\n", 6}, "an HDF5 file"},
                                 Magic{{"\x1f\x8b\x08", 3}, "a gzip archive"},
@@ -44,6 +42,11 @@ std::string first_bytes(const File& file) {
   std::string bytes(kBytesMax, '\0');
   bytes.resize(file.read(reinterpret_cast<std::byte*>(bytes.data()), bytes.size(), 0));
   return bytes;
+}
+
+/// As in the length of a checkpoint's first record: its upper half is 0.
+bool has_short_length(std::string_view start) {
+  return start.size() >= sizeof(uint64_t) && load_integer<uint64_t>(bytes_of(start).data()) <= UINT32_MAX;
 }
 
 /// Of a zip archive, by its first entry's name.
@@ -127,7 +130,7 @@ std::string foreign_format(const std::filesystem::path& path) {
   }
   const auto* const magic =
       std::find_if(kMagics.begin(), kMagics.end(), [&](const Magic& each) { return start.starts_with(each.bytes); });
-  if (magic != kMagics.end()) {
+  if (magic != kMagics.end() && !has_short_length(start)) {
     return std::string(magic->format);
   }
   return is_safetensors(file, start) ? std::string(kSafetensors) : is_text(start) ? "a text file" : "";

@@ -22,8 +22,8 @@ namespace {
 
 /// Where the program throws, and which of its hooks have been called.
 struct Script {
-  std::string throws_at;
-  std::vector<std::string> calls;
+  std::string throws_at = {};
+  std::vector<std::string> calls = {};
 
   void call(const std::string& hook) {
     calls.push_back(hook);

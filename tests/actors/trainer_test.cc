@@ -331,7 +331,7 @@ TEST_CASE("a log that cannot be written fails the run") {
   }
   struct sigaction signal {};
   sigaction(SIGXFSZ, nullptr, &signal);
-  CHECK(signal.sa_handler == SIG_DFL);  // It would have ended the process.
+  CHECK((signal.sa_handler == SIG_DFL));  // It would have ended the process.
 }
 
 TEST_CASE("a checkpoint that cannot be written is reported, and training goes on") {

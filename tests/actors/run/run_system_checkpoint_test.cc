@@ -55,6 +55,7 @@ TEST_CASE("waiting for two checkpoints that are still being written is an event 
 }
 
 TEST_CASE("a newest checkpoint that was not written is said at the run's end; an earlier one is not") {
+  const testing::CapturedStderr quiet;
   ActorRun run;
   run.start();
   write_file_atomically(run.path() / "file", "no folder");

@@ -33,7 +33,8 @@ TEST_CASE("a file that is no checkpoint is called what it looks like") {
   CHECK(foreign_format(golden / "types.pt") == "a file of torch.save");
   CHECK(foreign_format(golden / "types.safetensors") == "a safetensors file");
   CHECK(foreign_format(golden / "orders.npz") == "a file of numpy.savez");
-  CHECK(format_of(std::string("\x80\x02\x8a\x0a\x6c\xfc", 6)) == "a file of torch.save from before PyTorch 1.6");
+  CHECK(format_of(std::string("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9", 9)) ==
+        "a file of torch.save from before PyTorch 1.6");
   CHECK(format_of("# A read-me\n\nwith \xc3\xa4 line\n") == "a text file");
   CHECK(format_of("PK\3\4") == "a zip archive");
   {

@@ -52,12 +52,12 @@ TEST_CASE("a write beyond the limit of file sizes is an error that names the fil
 TEST_CASE("the last guard to go puts the signal back as it was") {
   const Disposition usual(SIG_DFL);
   std::optional<FileSizeSignalGuard> first(std::in_place);
-  CHECK(disposition() == SIG_IGN);
+  CHECK((disposition() == SIG_IGN));
   std::optional<FileSizeSignalGuard> second(std::in_place);
   first.reset();
-  CHECK(disposition() == SIG_IGN);
+  CHECK((disposition() == SIG_IGN));
   second.reset();
-  CHECK(disposition() == SIG_DFL);
+  CHECK((disposition() == SIG_DFL));
 }
 
 TEST_CASE("a program's own way with the signal stays, also one that it sets meanwhile") {
@@ -65,14 +65,14 @@ TEST_CASE("a program's own way with the signal stays, also one that it sets mean
     const Disposition theirs(own);
     {
       const FileSizeSignalGuard guard;
-      CHECK(disposition() == own);
+      CHECK((disposition() == own));
     }
-    CHECK(disposition() == own);
+    CHECK((disposition() == own));
   }
   const Disposition usual(SIG_DFL);
   {
     const FileSizeSignalGuard guard;
     std::signal(SIGXFSZ, own_handler);
   }
-  CHECK(disposition() == own_handler);
+  CHECK((disposition() == own_handler));
 }

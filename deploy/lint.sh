@@ -2,8 +2,9 @@
 # Checks format and clang-tidy, everything fatal: lint.sh [--all].
 #
 # clang-tidy reads the sources of a room together, as the build compiles them: nearly all of its time goes into headers. They are put
-# into one file for that, since its analyser looks only into what is in the file that it is given. Tests and examples that include LibTorch's frontend (<torch/torch.h> or parts of it) take a minute each and are left out unless --all is given.
-# First both tools have to report the faults that are planted for them.
+# into one file for that, since its analyser looks only into what is in the file that it is given. Sources that include LibTorch's
+# frontend (<torch/torch.h> or parts of it) take minutes and are left out unless --all is given. First both tools have to report the
+# faults that are planted for them.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -20,14 +21,22 @@ esac
 
 # What the tools do not report here they would not report elsewhere: one fault a check, in sources that are read together as a room's are.
 #
-# join FILE FOLDER: the sources that FILE includes, one after the other behind a line that names each, or FILE itself.
-join() {
+# sources_of FILE FOLDER: the sources that FILE includes, or FILE itself.
+sources_of() {
   local source sources
   mapfile -t sources < <(sed -n 's/^#include "\(.*\.cc\)"$/\1/p' "$1")
   ((${#sources[@]} > 0)) || sources=("$1")
   for source in "${sources[@]}"; do
     source=${source#troupe/}
     [[ -f $source ]] || source=$2/$source
+    echo "$source"
+  done
+}
+
+# join SOURCE...: one after the other, behind a line that names each.
+join() {
+  local source
+  for source in "$@"; do
     printf '// source: %s\n' "$source"
     cat "$source"
   done
@@ -43,10 +52,10 @@ name_sources() {
     }
     { print }' "$1" -
 }
-export -f join name_sources
+export -f sources_of join name_sources
 
 planted_faults() {
-  local folder=build/lint/planted/runtime output missing=0 fault
+  local folder=build/lint/planted/runtime output missing=0 fault sources
   mkdir -p "$folder"
   cat >"$folder/one.cc" <<'SOURCE'
 #include <string>
@@ -87,7 +96,8 @@ int count(std::vector<int> values) {
 }
 SOURCE
   printf '#include "one.cc"\n#include "two.cc"\n' >"$folder/room.cc"
-  join "$folder/room.cc" "$folder" >"$folder/joined.cc"
+  mapfile -t sources < <(sources_of "$folder/room.cc" "$folder")
+  join "${sources[@]}" >"$folder/joined.cc"
   printf 'int  main( ) { return 0 ; }\n' >"$folder/unformatted.cc"
   if clang-format-14 --style=file:.clang-format --dry-run --Werror "$folder/unformatted.cc" 2>/dev/null; then
     echo "lint.sh: clang-format does not report a planted fault" >&2
@@ -123,14 +133,27 @@ mkdir -p "$passed"
 rm -f "$left_out"
 find "$passed" -type f -mtime +30 -delete
 
+# Whether what a command makes of a source has LibTorch's frontend in it.
+has_frontend() {
+  local command=$1 source=$2
+  [[ $(eval "${command% -o *} -E $source" 2>/dev/null) == *torch/csrc/api/include/torch/* ]]
+}
+
 # clang-tidy on what one command compiles.
 tidy_one() {
-  local file=$1 command=$2 text digest extra=()
-  text=$(eval "${command% -o *} -E -C $file" | sed "s|$PWD/||g")
-  if [[ $all == 0 && $file =~ ^(build/lint/)?(tests|examples)/ && $text == *torch/csrc/api/include/torch/* ]]; then
-    echo "$file" >>"$left_out"
-    return 0
+  local file=$1 command=$2 sources source kept=() text digest extra=() status=0
+  mapfile -t sources < <(sources_of "$file" .)
+  if ((all == 0)) && has_frontend "$command" "$file"; then
+    for source in "${sources[@]}"; do
+      if ((${#sources[@]} == 1)) || has_frontend "$command" "$source"; then echo "$source" >>"$left_out"; else kept+=("$source"); fi
+    done
+    sources=("${kept[@]}")
+    ((${#sources[@]} > 0)) || return 0
   fi
+  local joined=build/lint/joined/${file//\//_}
+  mkdir -p build/lint/joined
+  join "${sources[@]}" >"$joined"
+  text=$(eval "${command% -o *} -E -C $joined" | sed "s|$PWD/||g")
   digest=$(cat .clang-tidy deploy/lint.sh - <<<"$text" | sha256sum | cut --delimiter ' ' --fields 1)
   if [[ -f $passed/$digest ]]; then
     touch "$passed/$digest"
@@ -138,16 +161,14 @@ tidy_one() {
   fi
   # Clang 14 in C++20 takes LibTorch's headers only if the type that its vectors name is complete first.
   [[ $text == */ATen/core/* ]] && extra=(-include ATen/core/ivalue.h)
-  local joined=build/lint/joined/${file//\//_} flags=${command#* } status=0
-  mkdir -p build/lint/joined
-  join "$file" . >"$joined"
+  local flags=${command#* }
   flags=${flags% -o *}
   eval "clang-tidy-14 --quiet --warnings-as-errors='*' $joined -- $flags ${extra[*]}" >"$joined.txt" 2>&1 || status=$?
   grep --invert-match 'warnings generated' "$joined.txt" | name_sources "$joined" >&2 || true
   ((status == 0)) || return "$status"
   echo "$file" >"$passed/$digest"
 }
-export -f tidy_one
+export -f has_frontend tidy_one
 export all passed left_out
 
 # "file NUL command NUL" of each file that is compiled, but for generated code, from the lines that CMake writes.
@@ -165,6 +186,5 @@ tidy() { compile_commands | xargs --null --max-args 2 --max-procs "$jobs" bash -
 
 stage "clang-tidy" tidy
 if [[ -f $left_out ]]; then
-  left=$(xargs --delimiter '\n' grep --count --no-filename '^#include ".*\.cc"$' <"$left_out" | awk '{ n += $1 > 0 ? $1 : 1 } END { print n }')
-  echo "left to lint.sh --all: $left sources of tests and examples that include LibTorch's frontend" >&2
+  echo "left to lint.sh --all: $(wc -l <"$left_out") sources that include LibTorch's frontend" >&2
 fi

@@ -27,11 +27,9 @@ CsvTable& CSVLogger::table() {
   return *table_;
 }
 
-void CSVLogger::prepare_files(Stage stage) {
-  // Whether what is in the file is ours to keep, load_state_dict or the first event will tell.
-  if (stage != v1::STAGE_PREDICT) {
-    CsvTable::check_writable(file_path());
-  }
+void CSVLogger::on(const SetUp&) {
+  // Only to fail early: whether what is in the file is ours to keep, load_state_dict or the first event will tell.
+  CsvTable::check_writable(file_path());
 }
 
 void CSVLogger::on(const FitStarted&) {

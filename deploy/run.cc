@@ -14,7 +14,6 @@
 #include "troupe/runtime/base/error.h"
 #include "troupe/runtime/base/version.h"
 #include "troupe/runtime/callback/exception_text.h"
-#include "troupe/runtime/file/file_size_signal.h"
 #include "troupe/runtime/log/run_directory.h"
 #include "troupe/runtime/log/run_lookup.h"
 #include "troupe/runtime/module/seed.h"
@@ -199,28 +198,11 @@ void print_predictions(const std::vector<at::Tensor>& batches) {
   }
 }
 
-std::string on_one_line(std::string text) {
-  std::replace(text.begin(), text.end(), '\n', ' ');
-  return text;
-}
-
-/// The exit status, and on standard error how the run ended.
-int report_end(const RunResult& result) {
-  std::string line = (result.signal != 0    ? "interrupted: "
-                      : result.lost.empty() ? "done: "
-                                            : "done, but not all was kept: ") +
-                     result.reason;
-  for (const auto& loss : result.lost) {
-    line += "; " + loss;
-  }
-  std::cerr << on_one_line(std::move(line)) + "\n";
-  return result.signal != 0 ? 128 + result.signal : result.lost.empty() ? 0 : 1;
-}
-
 int report(const RunResult& result) {
   print_metrics(result.metrics.empty() ? result.state.metrics() : result.metrics);
   std::cout << "run_dir " << result.run_dir << '\n';
-  return report_end(result);
+  std::cerr << (result.signal != 0 ? "interrupted: " : "done: ") << result.reason << '\n';
+  return result.signal != 0 ? 128 + result.signal : 0;
 }
 
 int carry_out(Command& command, Experiment& experiment) {
@@ -247,12 +229,14 @@ int carry_out(Command& command, Experiment& experiment) {
   }
   const RunResult predicted = trainer.predict(*module, *data, command.resume());
   print_predictions(predicted.predictions);
-  return predicted.signal == 0 && predicted.lost.empty() ? 0 : report_end(predicted);
+  return predicted.signal != 0 ? 128 + predicted.signal : 0;
 }
 
 /// The text of the exception being handled, on one line.
 std::string one_line_error() {
-  return on_one_line(current_exception_text());
+  std::string text = current_exception_text();
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
 }
 
 }  // namespace
@@ -263,7 +247,6 @@ Experiment::Experiment(std::string name, std::string description)
 }
 
 int run(int argc, char** argv, Experiment& experiment) {
-  const FileSizeSignalGuard no_signal;
   std::string doing = experiment.name();
   try {
     CLI::App app(experiment.description(), experiment.name());
@@ -288,11 +271,7 @@ int run(int argc, char** argv, Experiment& experiment) {
     for (const auto& command : commands) {
       if (command->chosen()) {
         doing += " " + command->name();
-        const int status = carry_out(*command, experiment);
-        if (!std::cout.flush()) {
-          throw IoError("cannot write to standard output");
-        }
-        return status;
+        return carry_out(*command, experiment);
       }
     }
     return 2;

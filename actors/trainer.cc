@@ -10,6 +10,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "troupe/actors/run/fit_set_up.h"
 #include "troupe/actors/run/run_callbacks.h"
 #include "troupe/actors/run/run_environment.h"
 #include "troupe/actors/run/run_opening.h"
@@ -19,10 +20,10 @@
 #include "troupe/runtime/base/allocator.h"
 #include "troupe/runtime/base/error.h"
 #include "troupe/runtime/callback/exception_text.h"
+#include "troupe/runtime/file/file_size_signal.h"
 #include "troupe/runtime/log/known_inputs.h"
 #include "troupe/runtime/log/run_directory.h"
 #include "troupe/runtime/loop/evaluation_run.h"
-#include "troupe/runtime/loop/fit_run.h"
 #include "troupe/runtime/module/seed.h"
 #include "troupe/runtime/module/tensor_bytes.h"
 
@@ -51,7 +52,7 @@ DataLoaders evaluation_loaders(Stage stage, DataModule& data) {
   return loaders;
 }
 
-/// Says that a call runs, as long as it lives.
+/// Says that a call runs, as long as it lives, and keeps a limit of file sizes from ending the process meanwhile.
 class CallGuard {
  public:
   explicit CallGuard(std::atomic<bool>& running) : running_(running) {
@@ -68,6 +69,7 @@ class CallGuard {
 
  private:
   std::atomic<bool>& running_;
+  FileSizeSignalGuard no_signal_;
 };
 
 }  // namespace
@@ -90,14 +92,18 @@ class Trainer::Impl {
  private:
   void prepare_process();
   std::string config_json() const;
-  OpeningFacts opening_facts(const Module& module) const {
-    return {options_.name, config_json(), options_.seed, current_environment(module)};
+  OpeningFacts opening_facts(v1::Environment environment) const {
+    return {options_.name, config_json(), options_.seed, std::move(environment)};
   }
-  RunSystemConfig system_config(const RunDirectory& directory, const OpeningFacts& facts, const std::string& run_id,
-                                Callbacks callbacks) const;
+  RunSystemConfig system_config(const RunDirectory& directory, const OpeningFacts& facts,
+                                const std::string& run_id) const;
+  RunSystemConfig new_system(const RunDirectory& directory, Stage stage, const OpeningFacts& facts,
+                             const std::string& run_id) const;
   std::shared_ptr<EventLogWriter> open_log(const RunDirectory& directory, const FoundCheckpoint* resumed) const;
   template <class Body>
   RunResult run(RunSystem& system, const fs::path& directory, Body&& body);
+  RunResult begin_fit(FitSetUp& set_up, FitPlace& place);
+  RunResult go_on(FitSetUp& set_up, FitPlace& place, CheckpointUse use);
 
   TrainerOptions given_;
   TrainerOptions options_;  // given_, as effective() has them.
@@ -138,17 +144,27 @@ std::string Trainer::Impl::config_json() const {
 }
 
 RunSystemConfig Trainer::Impl::system_config(const RunDirectory& directory, const OpeningFacts& facts,
-                                             const std::string& run_id, Callbacks callbacks) const {
+                                             const std::string& run_id) const {
   RunSystemConfig config;
-  config.callbacks = std::move(callbacks);
+  config.callbacks = last_callbacks_;
   config.checkpoints.run_directory = directory.root();
   config.checkpoints.run_id = run_id;
-  config.checkpoints.environment = facts.environment;
+  *config.checkpoints.environment = facts.environment;
   config.checkpoints.add_snapshot = add_snapshot;
   config.bytes_of = [](const StepOutputs& outputs) { return outputs.bytes(); };
   config.controller_deadline = to_milliseconds(options_.controller_deadline_s);
   config.drain_deadline = to_milliseconds(options_.drain_deadline_s);
   config.inbox = inbox_;
+  return config;
+}
+
+/// Of a run that begins: nothing of the program's has been called but its callbacks.
+RunSystemConfig Trainer::Impl::new_system(const RunDirectory& directory, Stage stage, const OpeningFacts& facts,
+                                          const std::string& run_id) const {
+  prepare_files(last_callbacks_, directory.root(), stage);
+  directory.write_config(nlohmann::json::parse(config_json()).dump(2) + "\n");
+  RunSystemConfig config = system_config(directory, facts, run_id);
+  config.log = open_log(directory, nullptr);
   return config;
 }
 
@@ -185,6 +201,7 @@ RunResult Trainer::Impl::run(RunSystem& system, const fs::path& directory, Body&
     throw;
   }
   result.state = system.finish(result.status, result.reason);
+  result.lost = result.state.lost();
   return result;
 }
 
@@ -192,57 +209,72 @@ RunResult Trainer::Impl::fit(Module& module, DataModule& data, const std::string
   const CallGuard call(running_);
   prepare_process();
   FitPlace place = find_fit_place(from, use, options_);  // Before the set-up: a run that is forked may go on.
-  auto& found = place.found;
   last_callbacks_ = callbacks_of_run(v1::STAGE_FIT, module, callbacks_, options_);
-  auto callbacks = last_callbacks_;
   TrainerOptions options = options_;
-  options.max_epochs = options.resolved_max_epochs(has_timer(callbacks));
+  options.max_epochs = options.resolved_max_epochs(has_timer(last_callbacks_));
+  FitSetUp set_up(module, data, std::move(options));
+  return place.found ? go_on(set_up, place, use) : begin_fit(set_up, place);
+}
 
-  seed_everything(options.seed);  // For what the setup hooks draw; the run itself is seeded below, or restored.
-  DataScope data_scope(data, v1::STAGE_FIT);
-  if (found && found->data.training_state) {
-    data.load_state_dict(StateDict(found->data.training_state->data_state()));
-  }
-  auto train = data.train_dataloader();
-  if (!train) {
-    throw ConfigError("fit: the data module has no train_dataloader");
-  }
-  FitRun fit(module, train, options.limit_val_batches.value() > 0 ? data.val_dataloaders() : DataLoaders(), options);
-  fit.training().set_data_state([&data] { return data.state_dict(); });
+/// A new run has its log before the module and the data are set up: what they throw is in it.
+RunResult Trainer::Impl::begin_fit(FitSetUp& set_up, FitPlace& place) {
+  const OpeningFacts facts = opening_facts(expected_environment(set_up.module(), options_.device));
+  const RunDirectory& directory = place.open();
+  remove_stale_temporaries(directory.checkpoints());
+  const std::string run_id = run_name(directory.root());
+  RunSystemConfig config = new_system(directory, v1::STAGE_FIT, facts, run_id);
+  const auto environment = config.checkpoints.environment;
+  last_fit_directory_ = directory.root();
+  std::optional<SignalGuard> signals;
+  RunSystem system(std::move(config));
+  return run(system, directory.root(), [&] {
+    auto opened = open_run(system, run_started(facts, v1::STAGE_FIT, run_id), set_up.scope(), [&] {
+      set_up.run(nullptr);
+      seed_everything(options_.seed);
+      *environment = current_environment(set_up.module());  // Its setup may have moved it.
+      signals.emplace(options_.handle_signals);             // Until here a signal ends the process.
+    });
+    return set_up.fit(system, std::move(opened), 0);
+  });
+}
+
+/// A run that goes on is set up before its log is touched: RunResumed supersedes events, and a start that fails must
+/// not cost any.
+RunResult Trainer::Impl::go_on(FitSetUp& set_up, FitPlace& place, CheckpointUse use) {
+  auto& found = *place.found;
+  set_up.run(&found);
   uint64_t elapsed_us = 0;
-  const bool restores = found && !found->starts_over();
-  if (restores) {
-    const Snapshot snapshot = to_snapshot(found->data);
-    fit.restore(snapshot);
-    elapsed_us = snapshot.elapsed_us;
-  } else {
+  if (found.starts_over()) {
     seed_everything(options_.seed);
+  } else {
+    const Snapshot snapshot = to_snapshot(found.data);
+    set_up.fit_run().restore(snapshot);
+    elapsed_us = snapshot.elapsed_us;
   }
 
   const RunDirectory& directory = place.open();
   remove_stale_temporaries(directory.checkpoints());
-  auto log = open_log(directory, found ? &*found : nullptr);
-  for (const auto& callback : callbacks) {
-    callback->set_run_directory(directory.root());
-  }
-  const OpeningFacts facts = opening_facts(module);
+  prepare_files(last_callbacks_, directory.root(), v1::STAGE_FIT);
+  auto log = open_log(directory, &found);
+  const OpeningFacts facts = opening_facts(current_environment(set_up.module()));
   RunOpening opening;
   std::string run_id = run_name(directory.root());
   std::map<std::string, v1::CallbackState> loaded;
-  const bool resumes = found && log->last_seq() > 0;
+  const bool resumes = log->last_seq() > 0;
   if (resumes) {
-    loaded = load_states(callbacks, found->data.callback_states);
-    run_id = found->run_id;
-    opening = run_resumed(facts, *found, *log, fit.resumed());
-  } else {  // Also where a process was killed before its first event was in the log.
+    loaded = load_states(last_callbacks_, found.data.callback_states);
+    run_id = found.run_id;
+    opening = run_resumed(facts, found, *log, set_up.fit_run().resumed());
+  } else {  // The process was killed before its first event was in the log.
     opening = run_started(facts, v1::STAGE_FIT, run_id);
   }
   directory.write_config(nlohmann::json::parse(config_json()).dump(2) + "\n");
-  RunSystemConfig config = system_config(directory, facts, run_id, std::move(callbacks));
+  RunSystemConfig config = system_config(directory, facts, run_id);
   config.log = std::move(log);
   if (resumes) {
-    config.state = RunState::from_proto(found->data.run_state);
+    config.state = RunState::from_proto(found.data.run_state);
     config.repeats = read_known_inputs(directory.events(), config.state.seq());
+    rename_callbacks(config.repeats, loaded);
     if (use == CheckpointUse::kFork) {  // It does not repeat what came to the run that it leaves.
       config.repeats.inputs.clear();
       config.repeats.landmarks = 0;
@@ -252,11 +284,7 @@ RunResult Trainer::Impl::fit(Module& module, DataModule& data, const std::string
   last_fit_directory_ = directory.root();
   const SignalGuard signals(options_.handle_signals);
   RunSystem system(std::move(config));
-  return run(system, directory.root(), [&] {
-    auto outcome = fit.run(system, std::move(opening), elapsed_us);
-    data_scope.tear_down();
-    return outcome;
-  });
+  return run(system, directory.root(), [&] { return set_up.fit(system, std::move(opening), elapsed_us); });
 }
 
 RunResult Trainer::Impl::evaluate(Stage stage, Module& module, DataModule& data, const std::string& checkpoint) {
@@ -266,35 +294,34 @@ RunResult Trainer::Impl::evaluate(Stage stage, Module& module, DataModule& data,
   if (!checkpoint.empty()) {
     found = find_start(checkpoint, CheckpointUse::kWeights, options_, last_fit_directory_);
   }
-  seed_everything(options_.seed);
   last_callbacks_ = callbacks_of_run(stage, module, callbacks_, options_);
-  auto callbacks = last_callbacks_;
-  DataScope data_scope(data, stage);
-  const DataLoaders loaders = evaluation_loaders(stage, data);
-  ModuleScope module_scope(module, stage, options_.device);
-  if (found) {
-    const Snapshot snapshot = to_snapshot(found->data);
-    module.on_load_checkpoint(StateDict(snapshot.state.module_state()));
-    restore_module(module, snapshot.tensors);
-  }
-  seed_everything(options_.seed);
-
+  const OpeningFacts facts = opening_facts(expected_environment(module, options_.device));
   const RunDirectory directory(evaluation_directory(stage, found ? &*found : nullptr, options_, last_fit_directory_));
-  directory.write_config(nlohmann::json::parse(config_json()).dump(2) + "\n");
-  for (const auto& callback : callbacks) {
-    callback->set_run_directory(directory.root());
-  }
-  const OpeningFacts facts = opening_facts(module);
   const std::string run_id = run_name(directory.root());
-  RunSystemConfig config = system_config(directory, facts, run_id, std::move(callbacks));
-  config.log = open_log(directory, nullptr);
-  const SignalGuard signals(options_.handle_signals);
+  RunSystemConfig config = new_system(directory, stage, facts, run_id);
+  std::optional<SignalGuard> signals;
+  std::optional<DataScope> data_scope;
+  DataLoaders loaders;
+  std::shared_ptr<ModuleScope> module_scope;
   RunSystem system(std::move(config));
   EvaluationResult evaluation;
   RunResult result = run(system, directory.root(), [&]() -> RunOutcome {
+    auto opened = open_run(system, run_started(facts, stage, run_id), module_scope, [&] {
+      seed_everything(options_.seed);
+      data_scope.emplace(data, stage);
+      loaders = evaluation_loaders(stage, data);
+      module_scope = std::make_shared<ModuleScope>(module, stage, options_.device);
+      if (found) {
+        const Snapshot snapshot = to_snapshot(found->data);
+        module.on_load_checkpoint(StateDict(snapshot.state.module_state()));
+        restore_module(module, snapshot.tensors);
+      }
+      seed_everything(options_.seed);
+      signals.emplace(options_.handle_signals);  // Until here a signal ends the process.
+    });
     try {
-      evaluation = run_evaluation(module_scope, loaders, options_, system, run_started(facts, stage, run_id));
-      data_scope.tear_down();
+      evaluation = run_evaluation(*module_scope, loaders, options_, system, std::move(opened));
+      data_scope->tear_down();
     } catch (const Interrupted& interrupted) {
       return {v1::RUN_STATUS_INTERRUPTED, interrupted.reason, {}, {}, interrupted.signal};
     }

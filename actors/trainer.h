@@ -27,6 +27,7 @@ struct RunResult {
   std::string stopped_by;               ///< State key of the callback whose vote stopped it; empty otherwise.
   std::string stop_reason;              ///< That vote's reason.
   int signal = 0;                       ///< The signal that interrupted it; 0 otherwise.
+  std::vector<std::string> lost;        ///< What it was to leave and has not: its newest checkpoint, a logger's file.
   std::string run_dir;                  ///< Where the log, the checkpoints and the loggers' files lie.
   RunState state;                       ///< The fold of the whole log: metrics, learning rates, checkpoints, ...
   MetricMap metrics;                    ///< Of validate and test: the means that the stage gave.
@@ -50,7 +51,8 @@ class CallbackHandle {
 ///
 /// Every call throws ConfigError (options, callbacks, data), MismatchError (a checkpoint of another model),
 /// CorruptionError (a damaged file), IoError (log or data cannot be written or read), CallbackError (a controller
-/// failed), and whatever the module throws.
+/// failed), and whatever the module throws. While it runs, SIGXFSZ is ignored if its default is in force: a limit of
+/// file sizes is an error, as a full disk is.
 class Trainer {
  public:
   /// Throws ConfigError when the options make no sense.

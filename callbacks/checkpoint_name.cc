@@ -1,5 +1,6 @@
 #include "troupe/callbacks/checkpoint_name.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <regex>
@@ -61,6 +62,15 @@ std::string CheckpointName::format(const Lookup& value_of) const {
       refuse("there is no metric `" + piece.text + "` now");
     }
     name += (insert_names_ ? piece.text + "=" : "") + format_value(piece, *value);
+  }
+  return name;
+}
+
+std::string CheckpointName::shortest() const {
+  std::string name;
+  for (const auto& piece : pieces_) {
+    name +=
+        piece.field ? (insert_names_ ? piece.text + "=" : "") + std::string(std::max(piece.width, 1), '0') : piece.text;
   }
   return name;
 }

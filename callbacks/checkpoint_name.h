@@ -22,6 +22,8 @@ class CheckpointName {
   /// With `insert_names` each field is printed as "name=value". Throws ConfigError for a template that cannot be read.
   CheckpointName(std::string_view pattern, bool insert_names);
 
+  /// A name as short as they can be: every value is one digit, or as wide as its format asks for.
+  std::string shortest() const;
   /// Throws ConfigError when a name has no value, or a format asks for an integer and the value is none.
   std::string format(const Lookup& value_of) const;
 

@@ -27,9 +27,11 @@ CsvTable& CSVLogger::table() {
   return *table_;
 }
 
-void CSVLogger::on(const SetUp&) {
-  // Only to fail early: whether what is in the file is ours to keep, load_state_dict or the first event will tell.
-  CsvTable::check_writable(file_path());
+void CSVLogger::prepare_files(Stage stage) {
+  // Whether what is in the file is ours to keep, load_state_dict or the first event will tell.
+  if (stage != v1::STAGE_PREDICT) {
+    CsvTable::check_writable(file_path());
+  }
 }
 
 void CSVLogger::on(const FitStarted&) {

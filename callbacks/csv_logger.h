@@ -32,8 +32,11 @@ class CSVLogger {
   /// Where relative paths start. Called before anything else; the working directory if not.
   void set_run_directory(const std::filesystem::path& run_directory) { run_directory_ = run_directory; }
 
+  /// Before a run that it logs: makes the folder, and an empty file where there is none. Throws IoError when the file
+  /// cannot be made or written.
+  void prepare_files(Stage stage);
+
   // All throw IoError when the file cannot be made or written.
-  void on(const SetUp& event);
   void on(const FitStarted& event);
   void on(const RunResumed& event);
   void on(const TrainBatchEnded& event, const RunState& run);

@@ -59,7 +59,8 @@ std::string with_fields(std::string_view row, size_t count) {
   return std::string(row) + std::string(count - fields, ',');
 }
 
-std::string read_file(const std::filesystem::path& path) {
+/// Empty where there is no such file.
+std::string content_of(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
@@ -85,6 +86,27 @@ void make_parent(const std::filesystem::path& path) {
   }
   if (error) {
     throw_io_error("make the folder of", path, error.value());
+  }
+}
+
+/// Replaces a file by way of another one beside it, which does not stay.
+void replace(const std::filesystem::path& path, const std::string& content) {
+  std::filesystem::path temporary = path;
+  temporary += ".tmp";
+  std::error_code ignored;
+  std::ofstream file(temporary, std::ios::binary | std::ios::trunc);
+  file << content;
+  file.close();
+  if (!file) {
+    const int reason = errno;
+    std::filesystem::remove(temporary, ignored);
+    throw_io_error("write", temporary, reason);
+  }
+  std::error_code error;
+  std::filesystem::rename(temporary, path, error);
+  if (error) {
+    std::filesystem::remove(temporary, ignored);
+    throw_io_error("replace", path, error.value());
   }
 }
 
@@ -154,7 +176,7 @@ void CsvTable::write(const std::string& text) {
 }
 
 void CsvTable::rewrite(uint64_t rows_max) {
-  const std::string before = read_file(path_);
+  const std::string before = content_of(path_);
   std::string_view rest = before;
   take_line(rest);
   std::string after = header_line(extent_.columns);
@@ -167,19 +189,7 @@ void CsvTable::rewrite(uint64_t rows_max) {
     after += with_fields(row, extent_.columns.size()) + "\n";
     ++extent_.rows;
   }
-  std::filesystem::path temporary = path_;
-  temporary += ".tmp";
-  std::ofstream file(temporary, std::ios::binary | std::ios::trunc);
-  file << after;
-  file.close();
-  if (!file) {
-    throw_io_error("write", temporary, errno);
-  }
-  std::error_code error;
-  std::filesystem::rename(temporary, path_, error);
-  if (error) {
-    throw_io_error("replace", path_, error.value());
-  }
+  replace(path_, after);
   extent_.bytes = after.size();
 }
 

@@ -1,5 +1,8 @@
 #include "troupe/callbacks/model_checkpoint.h"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <iostream>
@@ -11,12 +14,16 @@
 #include "troupe/callbacks/python_format.h"
 #include "troupe/runtime/base/duration.h"
 #include "troupe/runtime/base/error.h"
+#include "troupe/runtime/file/file.h"
 
 namespace troupe {
 namespace {
 
 constexpr const char* kExtension = ".ckpt";
 constexpr const char* kLastName = "last";
+constexpr const char* kDefaultFilename = "{epoch}-{step}";
+constexpr const char* kDirpathInKey = ", 'dirpath': ";
+constexpr const char* kFilenameInKey = ", 'filename': ";
 
 /// Without "." and a slash at the end; the run directory itself is empty.
 std::string normal_dirpath(const std::string& dirpath) {
@@ -84,7 +91,7 @@ void ModelCheckpointOptions::validate() const {
 ModelCheckpoint::ModelCheckpoint(ModelCheckpointOptions options)
     : options_(std::move(options)),
       dirpath_(normal_dirpath(options_.dirpath)),
-      name_(options_.filename.empty() ? "{epoch}-{step}" : options_.filename, options_.auto_insert_metric_name),
+      name_(options_.filename.empty() ? kDefaultFilename : options_.filename, options_.auto_insert_metric_name),
       every_n_epochs_(options_.every_n_epochs.value_or(
           options_.every_n_train_steps > 0 || !options_.train_time_interval.empty() ? 0 : 1)),
       top_k_(options_.mode, options_.save_top_k),
@@ -104,6 +111,38 @@ std::vector<AskWhen> ModelCheckpoint::ask_when() const {
     after_batches = {.every_s = static_cast<double>(interval_us_) / 1e6};
   }
   return {troupe::ask_when<TrainBatchEnded>(after_batches)};
+}
+
+void ModelCheckpoint::prepare_files(Stage stage) {
+  if (stage != v1::STAGE_FIT || (options_.save_top_k == 0 && !options_.save_last)) {
+    return;
+  }
+  const auto folder = run_directory_ / dirpath_;
+  try {
+    require_writable_folder(folder);
+  } catch (const IoError& error) {
+    throw IoError("ModelCheckpoint: cannot save in 'dirpath' " + folder.string() + ": " + error.what() +
+                  "; it must be a folder, or can be made one, in which this user may write");
+  }
+  if (options_.save_top_k != 0) {
+    require_short_names(folder);
+  }
+}
+
+/// Fails where no values of the metrics give a name that the file system takes.
+void ModelCheckpoint::require_short_names(const std::filesystem::path& folder) const {
+  const std::filesystem::path file = temporary_name(folder / (name_.shortest() + kExtension));
+  const long bytes_max = ::pathconf(folder.c_str(), _PC_NAME_MAX);
+  for (const auto& part : file.lexically_relative(folder)) {
+    const size_t bytes = part.string().size();
+    if (bytes_max > 0 && bytes > static_cast<size_t>(bytes_max)) {
+      throw ConfigError("ModelCheckpoint: 'filename' gives names in " + folder.string() + " of " +
+                        std::to_string(bytes) +
+                        " bytes or more, with what is added while a file is written; its file "
+                        "system takes " +
+                        std::to_string(bytes_max) + ": " + part.string());
+    }
+  }
 }
 
 bool ModelCheckpoint::applies_to(const RunState& run) const {
@@ -167,6 +206,45 @@ void ModelCheckpoint::on(const ValidationEnded&, Control& control) {
 void ModelCheckpoint::on(const TrainEnded&, Control& control) {
   if (options_.save_last && last_global_step_saved_ == 0 && applies_to(control.run())) {
     save_last(control);
+  }
+}
+
+void ModelCheckpoint::on(const RunResumed&, const RunState& run) {
+  written_ = {};
+  for (const auto& info : run.checkpoints()) {
+    if (info.state() == v1::CheckpointInfo::FAILED) {
+      written_.failed.insert(info.path());
+    }
+  }
+  note_written(run);
+}
+
+void ModelCheckpoint::on(const CheckpointSaved& event, const RunState& run) {
+  written_.failed.erase(event.path());
+  note_written(run);
+}
+
+void ModelCheckpoint::on(const CheckpointFailed& event, const RunState& run) {
+  written_.failed.insert(event.path());
+  note_written(run);
+}
+
+/// Looks for the best of the files that there are, where one is missing.
+void ModelCheckpoint::note_written(const RunState& run) {
+  written_.best_path.clear();
+  written_.best_score.reset();
+  if (written_.failed.empty()) {
+    return;
+  }
+  for (const auto& info : run.checkpoints()) {
+    const bool own = info.monitor() == options_.monitor && info.path() != last_model_path_ &&
+                     (dirpath_.empty() || info.path().starts_with(dirpath_ + "/"));
+    const bool beats =
+        options_.monitor.empty() || !written_.best_score || better(options_.mode, info.score(), *written_.best_score);
+    if (own && info.state() == v1::CheckpointInfo::SAVED && beats) {
+      written_.best_path = info.path();
+      written_.best_score = options_.monitor.empty() ? std::nullopt : std::optional(info.score());
+    }
   }
 }
 
@@ -288,6 +366,12 @@ void ModelCheckpoint::remove(const std::string& path, Control& control) {
   }
 }
 
+std::vector<TopK::Model> ModelCheckpoint::best_k_models() const {
+  std::vector<TopK::Model> models = top_k_.models();
+  std::erase_if(models, [this](const TopK::Model& model) { return written_.failed.contains(model.first); });
+  return models;
+}
+
 StateDict ModelCheckpoint::state_dict() const {
   StateDict state;
   options_.monitor.empty() ? state.set_none("monitor") : state.set("monitor", options_.monitor);
@@ -331,12 +415,30 @@ void ModelCheckpoint::load_state_dict(const StateDict& state) {
   }
 }
 
-std::string ModelCheckpoint::state_key() const {
+std::string ModelCheckpoint::start_of_state_key() const {
   const std::string monitor = options_.monitor.empty() ? "None" : python_repr(options_.monitor);
   const std::string interval = interval_us_ == 0 ? "None" : python_repr(options_.train_time_interval);
   return "ModelCheckpoint{'monitor': " + monitor + ", 'mode': " + python_repr(mode_name(options_.mode)) +
          ", 'every_n_train_steps': " + std::to_string(options_.every_n_train_steps) +
-         ", 'every_n_epochs': " + std::to_string(every_n_epochs_) + ", 'train_time_interval': " + interval + "}";
+         ", 'every_n_epochs': " + std::to_string(every_n_epochs_) + ", 'train_time_interval': " + interval;
+}
+
+std::string ModelCheckpoint::state_key() const {
+  std::string key = start_of_state_key();
+  if (dirpath_ != normal_dirpath(ModelCheckpointOptions().dirpath)) {
+    key += kDirpathInKey + python_repr(dirpath_);
+  }
+  if (!options_.filename.empty() && options_.filename != kDefaultFilename) {
+    key += kFilenameInKey + python_repr(options_.filename);
+  }
+  return key + "}";
+}
+
+bool ModelCheckpoint::takes_state_of(const std::string& state_key) const {
+  const std::string start = start_of_state_key();
+  const std::string_view rest = std::string_view(state_key).substr(std::min(start.size(), state_key.size()));
+  return state_key.starts_with(start) &&
+         (rest == "}" || rest.starts_with(kDirpathInKey) || rest.starts_with(kFilenameInKey));
 }
 
 }  // namespace troupe

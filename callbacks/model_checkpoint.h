@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <set>
 #include <string>
@@ -12,6 +13,7 @@
 #include "troupe/runtime/callback/ask_when.h"
 #include "troupe/runtime/callback/control.h"
 #include "troupe/runtime/event/event.h"
+#include "troupe/runtime/event/run_state.h"
 #include "troupe/runtime/state/state_dict.h"
 
 namespace troupe {
@@ -47,10 +49,19 @@ struct ModelCheckpointOptions {
 /// files on disk, and the file that a run resumed from may be driven out like any other.
 ///
 /// It is asked after those batches alone that its trigger names, so the other steps do not wait for it.
+///
+/// A save that fails changes none of its decisions, and no state: equal runs decide alike on whatever disks
+/// (docs/adr/0014-saves-that-fail.md). What it says of its models to people, though, names no file whose save failed.
 class ModelCheckpoint {
  public:
   /// Throws ConfigError for a bad template, or options that make no sense together.
   explicit ModelCheckpoint(ModelCheckpointOptions options = {});
+
+  /// Where relative paths start. Called before anything else.
+  void set_run_directory(const std::filesystem::path& run_directory) { run_directory_ = run_directory; }
+  /// Before a fit: makes the folder and tries it. Throws IoError when nothing can be written there, and ConfigError
+  /// when the names of the files are too long for it whatever the metrics are; both name the folder.
+  void prepare_files(Stage stage);
 
   /// Throw ConfigError when `monitor` is missing though validation has run (before, a warning says so once), or when a
   /// metric of the file name is missing.
@@ -59,18 +70,28 @@ class ModelCheckpoint {
   void on(const ValidationEnded& event, Control& control);
   /// Saves last.ckpt when save_last is set and nothing was saved before.
   void on(const TrainEnded& event, Control& control);
+  // What the disk says is only passed on.
+  void on(const RunResumed& event, const RunState& run);
+  void on(const CheckpointSaved& event, const RunState& run);
+  void on(const CheckpointFailed& event, const RunState& run);
 
   std::vector<AskWhen> ask_when() const;
   StateDict state_dict() const;
   /// Restores everything when `dirpath` is as saved, else (with a warning) best_model_path alone.
   void load_state_dict(const StateDict& state);
+  /// Lightning's, with `dirpath` and `filename` where they are not the defaults: they tell two of them apart.
   std::string state_key() const;
+  /// Whether it is the key of a ModelCheckpoint that differs in `dirpath` and `filename` alone, or was saved by Troupe
+  /// 0.1 before they were in the key.
+  bool takes_state_of(const std::string& state_key) const;
 
-  const std::string& best_model_path() const { return best_model_path_; }
-  std::optional<double> best_model_score() const { return best_model_score_; }
-  const std::string& last_model_path() const { return last_model_path_; }
-  /// Paths and scores of the best, in the order saved; empty without a monitor.
-  const std::vector<TopK::Model>& best_k_models() const { return top_k_.models(); }
+  /// If its save failed, the best of those that were written; empty for none. Likewise the score.
+  const std::string& best_model_path() const { return best_failed() ? written_.best_path : best_model_path_; }
+  std::optional<double> best_model_score() const { return best_failed() ? written_.best_score : best_model_score_; }
+  /// Empty if its save failed.
+  std::string last_model_path() const { return written_.failed.contains(last_model_path_) ? "" : last_model_path_; }
+  /// Paths and scores of the best, in the order saved; empty without a monitor. Those whose save failed are left out.
+  std::vector<TopK::Model> best_k_models() const;
 
  private:
   bool applies_to(const RunState& run) const;
@@ -84,7 +105,13 @@ class ModelCheckpoint {
   bool save_if_among_best(double score, Control& control);
   void save_last(Control& control);
 
+  /// The state key as Lightning has it, without its end.
+  std::string start_of_state_key() const;
   void report_missing_monitor(const RunState& run);
+
+  bool best_failed() const { return written_.failed.contains(best_model_path_); }
+  void note_written(const RunState& run);
+  void require_short_names(const std::filesystem::path& folder) const;
 
   /// A free path for the template's present name. `reusable` is not in the way.
   std::string next_path(const RunState& run, const std::string& reusable) const;
@@ -92,7 +119,15 @@ class ModelCheckpoint {
   void save(const std::string& path, bool best, Control& control);
   void remove(const std::string& path, Control& control);
 
+  /// What became of the files: only for those who ask where they are.
+  struct Written {
+    std::set<std::string> failed = {};  // Paths whose last save failed.
+    std::string best_path = {};         // Of those that were written.
+    std::optional<double> best_score = std::nullopt;
+  };
+
   ModelCheckpointOptions options_;
+  std::filesystem::path run_directory_;
   std::string dirpath_;
   CheckpointName name_;
   int64_t every_n_epochs_;
@@ -110,6 +145,7 @@ class ModelCheckpoint {
   uint64_t last_global_step_saved_ = 0;
   uint64_t last_due_us_ = 0;    // When the time interval was over last.
   bool save_deferred_ = false;  // To the next validation's end.
+  Written written_;
 };
 
 }  // namespace troupe

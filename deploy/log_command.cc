@@ -1,4 +1,9 @@
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <charconv>
 #include <chrono>
+#include <cstdlib>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -7,6 +12,7 @@
 #include "troupe/deploy/commands.h"
 #include "troupe/deploy/event_text.h"
 #include "troupe/runtime/base/error.h"
+#include "troupe/runtime/base/utf8.h"
 #include "troupe/runtime/log/event_history.h"
 #include "troupe/runtime/log/event_log_verify.h"
 
@@ -14,12 +20,14 @@ namespace troupe {
 namespace {
 
 constexpr std::chrono::milliseconds kFollowInterval{100};
+constexpr size_t kDefaultColumns = 80;
 
 struct ShowOptions {
   std::string run;
   bool json = false;
   bool all = false;
   bool follow = false;
+  bool wide = false;
   uint64_t from_seq = 0;
   std::vector<std::string> types;
 };
@@ -62,8 +70,34 @@ EventTypeSet selected_types(const std::vector<std::string>& names) {
   return names.empty() ? types.set() : types;
 }
 
+/// How wide a line may be: as wide as the terminal that standard output is, or any.
+std::optional<size_t> columns_of_output() {
+  if (isatty(STDOUT_FILENO) == 0) {
+    return std::nullopt;
+  }
+  if (const char* given = std::getenv("COLUMNS")) {
+    const std::string_view text = given;
+    size_t columns = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), columns);
+    if (error == std::errc() && end == text.data() + text.size() && columns > 0) {
+      return columns;
+    }
+  }
+  winsize size{};
+  return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : kDefaultColumns;
+}
+
+std::string shown_event(const Event& event, const ShowOptions& options, std::optional<size_t> columns) {
+  if (options.json) {
+    return to_json_line(event);
+  }
+  const std::string line = to_text_line(event);
+  return columns && !options.wide ? shortened_utf8(line, *columns) : line;
+}
+
 int show(const ShowOptions& options) {
   const EventTypeSet types = selected_types(options.types);
+  const auto columns = columns_of_output();
   LogSource source(find_run(options.run).events(), options.all);
   Event event;
   bool ended = false;
@@ -71,7 +105,7 @@ int show(const ShowOptions& options) {
     while (std::cout && source.next(event)) {
       ended = event.has_run_ended();
       if (event.seq() >= options.from_seq && types.test(static_cast<size_t>(event.body_case()))) {
-        std::cout << (options.json ? to_json_line(event) : to_text_line(event)) << '\n';
+        std::cout << shown_event(event, options, columns) << '\n';
       }
     }
     if (options.follow && !ended) {
@@ -124,9 +158,12 @@ void add_log_command(CLI::App& tool, Action& action) {
       ->option_text("T,...");
   show_command->add_flag("--all", shown->all, "Print superseded events too, in the order in which they were written");
   show_command->add_flag("--follow", shown->follow, "Go on printing until the run ends");
+  show_command->add_flag("--wide", shown->wide, "Print whole lines on a terminal too, however wide it is");
   show_command->footer(
       "Columns: seq, elapsed seconds, position, type, body. What a resume superseded is left out unless --all is "
       "given.\n"
+      "On a terminal a line ends where the terminal does, which COLUMNS may tell; elsewhere, with --wide and with "
+      "--json it is printed whole.\n"
       "Examples:\n  troupe log show RUN --type ValidationEnded,CheckpointSaved\n"
       "  troupe log show RUN --json --from 1000 | jq .train_batch_ended.metrics\n  troupe log show RUN --follow");
   show_command->callback([shown, &action] { action = [shown] { return show(*shown); }; });

@@ -14,6 +14,7 @@
 #include "troupe/runtime/base/error.h"
 #include "troupe/runtime/base/version.h"
 #include "troupe/runtime/callback/exception_text.h"
+#include "troupe/runtime/file/file_size_signal.h"
 #include "troupe/runtime/log/run_directory.h"
 #include "troupe/runtime/log/run_lookup.h"
 #include "troupe/runtime/module/seed.h"
@@ -198,11 +199,28 @@ void print_predictions(const std::vector<at::Tensor>& batches) {
   }
 }
 
+std::string on_one_line(std::string text) {
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
+}
+
+/// The exit status, and on standard error how the run ended.
+int report_end(const RunResult& result) {
+  std::string line = (result.signal != 0    ? "interrupted: "
+                      : result.lost.empty() ? "done: "
+                                            : "done, but not all was kept: ") +
+                     result.reason;
+  for (const auto& loss : result.lost) {
+    line += "; " + loss;
+  }
+  std::cerr << on_one_line(std::move(line)) + "\n";
+  return result.signal != 0 ? 128 + result.signal : result.lost.empty() ? 0 : 1;
+}
+
 int report(const RunResult& result) {
   print_metrics(result.metrics.empty() ? result.state.metrics() : result.metrics);
   std::cout << "run_dir " << result.run_dir << '\n';
-  std::cerr << (result.signal != 0 ? "interrupted: " : "done: ") << result.reason << '\n';
-  return result.signal != 0 ? 128 + result.signal : 0;
+  return report_end(result);
 }
 
 int carry_out(Command& command, Experiment& experiment) {
@@ -229,14 +247,12 @@ int carry_out(Command& command, Experiment& experiment) {
   }
   const RunResult predicted = trainer.predict(*module, *data, command.resume());
   print_predictions(predicted.predictions);
-  return predicted.signal != 0 ? 128 + predicted.signal : 0;
+  return predicted.signal == 0 && predicted.lost.empty() ? 0 : report_end(predicted);
 }
 
 /// The text of the exception being handled, on one line.
 std::string one_line_error() {
-  std::string text = current_exception_text();
-  std::replace(text.begin(), text.end(), '\n', ' ');
-  return text;
+  return on_one_line(current_exception_text());
 }
 
 }  // namespace
@@ -247,6 +263,7 @@ Experiment::Experiment(std::string name, std::string description)
 }
 
 int run(int argc, char** argv, Experiment& experiment) {
+  const FileSizeSignalGuard no_signal;
   std::string doing = experiment.name();
   try {
     CLI::App app(experiment.description(), experiment.name());
@@ -271,7 +288,11 @@ int run(int argc, char** argv, Experiment& experiment) {
     for (const auto& command : commands) {
       if (command->chosen()) {
         doing += " " + command->name();
-        return carry_out(*command, experiment);
+        const int status = carry_out(*command, experiment);
+        if (!std::cout.flush()) {
+          throw IoError("cannot write to standard output");
+        }
+        return status;
       }
     }
     return 2;

@@ -4,6 +4,7 @@
 
 #include "troupe/deploy/commands.h"
 #include "troupe/runtime/base/error.h"
+#include "troupe/runtime/file/file_size_signal.h"
 #include "troupe/runtime/log/event_log_segments.h"
 
 namespace troupe {
@@ -67,6 +68,7 @@ int run_tool(int argc, char** argv) {
 int main(int argc, char** argv) {
   std::signal(SIGPIPE,
               SIG_DFL);  // The reader of a pipe that leaves ends this program quietly, whatever the parent ignored.
+  const troupe::FileSizeSignalGuard no_signal;
   std::ios::sync_with_stdio(false);
   try {
     return troupe::run_tool(argc, argv);

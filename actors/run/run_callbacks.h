@@ -1,11 +1,13 @@
 #pragma once
 
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "troupe/runtime/callback/callback.h"
+#include "troupe/runtime/event/repeated_inputs.h"
 #include "troupe/runtime/module/module.h"
 #include "troupe/runtime/options/trainer_options.h"
 
@@ -25,9 +27,16 @@ Callbacks callbacks_of_run(Stage stage, Module& module, const Callbacks& given, 
 /// Whether a Timer is among them.
 bool has_timer(const Callbacks& callbacks);
 
-/// Gives each callback its state of a checkpoint; what was loaded, by state key. States without a callback are reported
-/// on standard error.
+/// Tells each callback where the run keeps its files, and lets it prepare its own. Throws what one of them throws.
+void prepare_files(const Callbacks& callbacks, const std::filesystem::path& run_directory, Stage stage);
+
+/// Gives each callback its state of a checkpoint, by its state key; then each state whose key no callback has to the
+/// only callback without one that takes it (takes_state_of), if there is one. What was loaded, by the present state
+/// keys; each still has the key that it was saved under. States that nobody takes are reported on standard error.
 std::map<std::string, v1::CallbackState> load_states(const Callbacks& callbacks,
                                                      const std::vector<v1::CallbackState>& states);
+
+/// What clocks decided about callbacks whose states were saved under other keys is about their present keys afterwards.
+void rename_callbacks(KnownInputs& known, const std::map<std::string, v1::CallbackState>& loaded);
 
 }  // namespace troupe

@@ -59,6 +59,18 @@ v1::Environment current_environment(const torch::nn::Module& module) {
   return environment;
 }
 
+v1::Environment expected_environment(const torch::nn::Module& module, const std::string& device) {
+  v1::Environment environment = current_environment(module);
+  if (!device.empty()) {
+    const at::Device target = find_device(device);
+    environment.clear_devices();
+    if (!target.is_cpu()) {
+      environment.add_devices(target.str());
+    }
+  }
+  return environment;
+}
+
 std::vector<std::string> environment_differences(const v1::Environment& before, const v1::Environment& now) {
   std::vector<std::string> differences;
   compare("Troupe", before.troupe_version(), now.troupe_version(), differences);

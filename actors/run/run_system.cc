@@ -297,6 +297,19 @@ std::vector<v1::CallbackHealth> RunSystem::healths() const {
   return result;
 }
 
+std::vector<std::string> RunSystem::losses(const std::string& checkpoint_failure) const {
+  std::vector<std::string> lost;
+  if (!checkpoint_failure.empty()) {
+    lost.push_back(checkpoint_failure);
+  }
+  for (const auto& subscriber : subscribers_) {
+    if (!subscriber.info.decides() && subscriber.host->lane().detached()) {
+      lost.push_back("callback " + subscriber.info.state_key + " was detached before the end");
+    }
+  }
+  return lost;
+}
+
 RunState RunSystem::run_state() {
   auto request = std::make_shared<RunStateRequest>();
   request->state = std::make_shared<std::promise<RunState>>();
@@ -307,11 +320,11 @@ RunState RunSystem::run_state() {
 
 RunState RunSystem::finish(v1::RunStatus status, const std::string& reason) {
   throw_if_failed();
-  auto checkpoints_done = std::make_shared<std::promise<void>>();
+  auto checkpoints_done = std::make_shared<std::promise<std::string>>();
   auto finished = checkpoints_done->get_future();
   flush_log(/*durable=*/false);  // Every checkpoint asked for has reached its actor.
   caf::anon_send(checkpoints_, FinishCheckpoints{std::move(checkpoints_done)});
-  wait_for(finished);
+  const std::string checkpoint_failure = wait_for(finished);
   drain_callbacks();
   auto event = std::make_shared<Event>();
   auto* ended = event->mutable_run_ended();
@@ -319,6 +332,9 @@ RunState RunSystem::finish(v1::RunStatus status, const std::string& reason) {
   ended->set_reason(reason);
   ended->set_emit_waits(queue_->waits());
   ended->set_checkpoint_waits(checkpoint_waits_);
+  for (auto& loss : losses(checkpoint_failure)) {
+    ended->add_lost(std::move(loss));
+  }
   for (auto& health : healths()) {
     *ended->add_callbacks() = std::move(health);
   }

@@ -123,6 +123,8 @@ class RunSystem : public EventSink {
   void flush_log(bool durable);
   void drain_callbacks();
   std::vector<v1::CallbackHealth> healths() const;
+  /// What the run was to leave and has not, one line each.
+  std::vector<std::string> losses(const std::string& checkpoint_failure) const;
   RunState run_state();
   void stop_actors();
 

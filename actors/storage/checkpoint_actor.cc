@@ -32,7 +32,7 @@ caf::behavior CheckpointActor::make_behavior() {
         slots_->give_back();
       },
       [this](const RemoveCheckpointFile& message) { remove(message); },
-      [](const FinishCheckpoints& message) { message.done->set_value(); },
+      [this](const FinishCheckpoints& message) { message.failure->set_value(newest_failure_); },
   };
 }
 
@@ -40,13 +40,16 @@ void CheckpointActor::write(const CheckpointJob& job) {
   try {
     save(job);
     ++durable_in_a_row_;
+    newest_failure_.clear();
   } catch (...) {
     durable_in_a_row_ = 0;
+    const std::string reason = current_exception_text();
+    newest_failure_ = "checkpoint " + job.path + " was not written: " + reason;
     auto event = std::make_shared<Event>();
     auto* failed = event->mutable_checkpoint_failed();
     failed->set_path(job.path);
     failed->set_taken_seq(job.seq);
-    failed->set_message(current_exception_text());
+    failed->set_message(reason);
     queue_->push_unbounded(std::move(event));
   }
 }
@@ -81,7 +84,7 @@ CheckpointParts CheckpointActor::parts_of(const CheckpointJob& job) {
   parts.header.set_incarnation(job.run_state->incarnation());
   parts.header.set_seq(job.seq);
   parts.header.set_weights_only(job.weights_only);
-  *parts.header.mutable_environment() = context_.environment;
+  *parts.header.mutable_environment() = *context_.environment;
   context_.add_snapshot(*job.snapshot, parts);
   parts.run_state = job.run_state->to_proto();
   parts.callback_states = callback_states(job);

@@ -25,7 +25,8 @@ struct Snapshot;  // runtime/module/snapshot.h
 struct CheckpointContext {
   std::filesystem::path run_directory;
   std::string run_id;
-  v1::Environment environment;
+  /// May be changed until the first checkpoint is asked for.
+  std::shared_ptr<v1::Environment> environment = std::make_shared<v1::Environment>();
   std::function<void()> make_log_durable;  ///< Returns when the log up to now is on the device; may throw.
   /// Adds what a snapshot has to a checkpoint of which header.weights_only is set; `parts` then points into the
   /// snapshot.
@@ -77,7 +78,8 @@ struct RemoveCheckpointFile {
   int saves_before;  ///< The file stays unless this many last saves are all durable.
 };
 struct FinishCheckpoints {
-  std::shared_ptr<std::promise<void>> done;
+  /// Why the checkpoint that was asked for last is not there; empty when it is, or none was asked for.
+  std::shared_ptr<std::promise<std::string>> failure;
 };
 
 }  // namespace troupe
@@ -110,6 +112,7 @@ class CheckpointActor : public caf::event_based_actor {
   std::shared_ptr<EventQueue> queue_;
   std::shared_ptr<SnapshotSlots> slots_;
   std::set<std::string> late_;  // Callbacks whose state did not come in time for the last checkpoint.
+  std::string newest_failure_;  // Of the checkpoint that was asked for last; empty: none.
   int durable_in_a_row_ = std::numeric_limits<int>::max() / 2;  // Saves since the last one that failed.
 };
 

@@ -9,6 +9,7 @@
 
 #include "troupe/actors/storage/checkpoint_history.h"
 #include "troupe/runtime/base/error.h"
+#include "troupe/runtime/checkpoint/foreign_file.h"
 #include "troupe/runtime/log/event_history.h"
 #include "troupe/runtime/log/run_directory.h"
 #include "troupe/runtime/log/run_lookup.h"
@@ -174,9 +175,17 @@ void require_training_state(const fs::path& file, const CheckpointData& data) {
   }
 }
 
+CheckpointData read_named(const fs::path& file) {
+  try {
+    return read_checkpoint(file);
+  } catch (const ForeignFileError& error) {
+    throw ConfigError("resume: " + std::string(error.what()));
+  }
+}
+
 /// A file that is named is taken as it is; a run cannot go on from one that it has left behind.
 FoundCheckpoint named_checkpoint(const fs::path& file, const fs::path& run, CheckpointUse use) {
-  FoundCheckpoint found{file, run, read_checkpoint(file)};
+  FoundCheckpoint found{file, run, read_named(file)};
   const auto& header = found.data.header;
   if (use != CheckpointUse::kWeights) {
     require_training_state(file, found.data);

@@ -40,10 +40,10 @@ struct FoundCheckpoint {
 /// one before it taken. The run may be going on. One that died before its first checkpoint was saved can be resumed
 /// too, not forked: from its beginning.
 ///
-/// Throws ConfigError when there is nothing to find, or when the run cannot go on from the file that is named, which a
-/// later part of it has superseded or another run has taken; CorruptionError when that file is damaged, no sound one is
-/// left, one that was saved is gone, or the log has lost events that had been durable; IoError when the file that is
-/// named or the only one that is sound cannot be read.
+/// Throws ConfigError when there is nothing to find, the file that is named is no checkpoint at all, or when the run
+/// cannot go on from the file that is named, which a later part of it has superseded or another run has taken;
+/// CorruptionError when that file is damaged, no sound one is left, one that was saved is gone, or the log has lost
+/// events that had been durable; IoError when the file that is named or the only one that is sound cannot be read.
 FoundCheckpoint find_checkpoint(const std::string& what, const TrainerOptions& options, CheckpointUse use);
 
 }  // namespace troupe

@@ -1,5 +1,6 @@
 #include "troupe/runtime/base/utf8.h"
 
+#include <algorithm>
 #include <cstdint>
 
 namespace troupe {
@@ -47,6 +48,20 @@ std::string to_utf8(std::string text) {
     rest.remove_prefix(size == 0 ? 1 : size);
   }
   return valid;
+}
+
+std::string shortened_utf8(std::string text, size_t characters_max) {
+  size_t characters = 0;
+  size_t kept = 0;  // Bytes of all characters but the last that there is room for.
+  for (size_t at = 0; at < text.size(); ++characters) {
+    if (characters + 1 == characters_max) {
+      kept = at;
+    } else if (characters == characters_max) {
+      return text.substr(0, kept) + "\xe2\x80\xa6";
+    }
+    at += std::max<size_t>(utf8_character_bytes(std::string_view(text).substr(at)), 1);
+  }
+  return text;
 }
 
 }  // namespace troupe

@@ -16,4 +16,8 @@ bool is_utf8(std::string_view text);
 /// `text`, with U+FFFD in the place of every byte that is no part of a UTF-8 character.
 std::string to_utf8(std::string text);
 
+/// `text` if it has at most `characters_max` characters, which is at least 1, else its start with an ellipsis as the
+/// last of so many. A byte that is no part of a character counts as one.
+std::string shortened_utf8(std::string text, size_t characters_max);
+
 }  // namespace troupe

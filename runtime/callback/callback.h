@@ -64,8 +64,13 @@ class Callback {
   /// The state to keep in a checkpoint; empty where the class has none.
   virtual StateDict state_dict() const = 0;
   virtual void load_state_dict(const StateDict& state) = 0;
+  /// Whether a state that was saved under this key, which no callback of the run has, may be one of its own.
+  virtual bool takes_state_of(const std::string& /*state_key*/) const { return false; }
   /// Tells the callback where the run keeps its files, before any hook runs and before its state is loaded.
   virtual void set_run_directory(const std::filesystem::path& run_directory) = 0;
+  /// Lets the callback make, or try, the files that a run of this stage writes, before any hook runs and before its
+  /// state is loaded. What it throws ends the call before it has begun.
+  virtual void prepare_files(Stage stage) = 0;
   /// Gives it what it emits events of its own through, before any hook runs.
   virtual void set_outbox(std::shared_ptr<Outbox> outbox) = 0;
   /// Replaces the object by one as it was when it was added. False where there is no way to make one.

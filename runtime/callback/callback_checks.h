@@ -90,12 +90,16 @@ constexpr void check_members() {
                 "state_dict() and load_state_dict() go together: write both, troupe::StateDict state_dict() const; and "
                 "void load_state_dict(const troupe::StateDict& state);, or neither");
   static_assert(HasStateKey<T> || !NamesStateKey<T>, "state_key() must be public: std::string state_key() const;");
+  static_assert(HasTakesStateOf<T> || !NamesTakesStateOf<T>,
+                "takes_state_of() must be public: bool takes_state_of(const std::string& state_key) const;");
   static_assert(HasAskWhen<T> || !NamesAskWhen<T>,
                 "ask_when() must be public: std::vector<troupe::AskWhen> ask_when() const;");
   static_assert(HasPolicy<T> || !NamesPolicy<T>,
                 "kPolicy must be public: static constexpr troupe::CallbackPolicy kPolicy = {...};");
   static_assert(HasRunDirectory<T> || !NamesRunDirectory<T>,
                 "set_run_directory() must be public: void set_run_directory(const std::filesystem::path& directory);");
+  static_assert(HasPrepareFiles<T> || !NamesPrepareFiles<T>,
+                "prepare_files() must be public: void prepare_files(troupe::Stage stage);");
   static_assert(HasOutbox<T> || !NamesOutbox<T>,
                 "set_outbox() must be public: void set_outbox(std::shared_ptr<troupe::Outbox> outbox);");
 }

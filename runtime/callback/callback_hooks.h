@@ -68,8 +68,18 @@ concept HasRunDirectory = requires(T& callback, const std::filesystem::path& pat
 };
 
 template <class T>
+concept HasPrepareFiles = requires(T& callback, Stage stage) {
+  callback.prepare_files(stage);
+};
+
+template <class T>
 concept HasStateKey = requires(const T& callback) {
   { callback.state_key() } -> std::convertible_to<std::string>;
+};
+
+template <class T>
+concept HasTakesStateOf = requires(const T& callback, const std::string& state_key) {
+  { callback.takes_state_of(state_key) } -> std::convertible_to<bool>;
 };
 
 template <class T>

@@ -75,9 +75,23 @@ class TypedCallback final : public Callback {
     }
   }
 
+  bool takes_state_of([[maybe_unused]] const std::string& state_key) const override {
+    if constexpr (HasState<T> && HasTakesStateOf<T>) {
+      return slot_->callback->takes_state_of(state_key);
+    } else {
+      return false;
+    }
+  }
+
   void set_run_directory([[maybe_unused]] const std::filesystem::path& run_directory) override {
     if constexpr (HasRunDirectory<T>) {
       slot_->callback->set_run_directory(run_directory);
+    }
+  }
+
+  void prepare_files([[maybe_unused]] Stage stage) override {
+    if constexpr (HasPrepareFiles<T>) {
+      slot_->callback->prepare_files(stage);
     }
   }
 

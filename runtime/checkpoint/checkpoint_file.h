@@ -58,7 +58,8 @@ struct CheckpointData {
 
 /// Reads a whole checkpoint and checks all of it before it returns: frames, order, coverage of every tensor, counts and
 /// digest, and that nothing follows. Throws DamageError at the first thing that is wrong, CorruptionError for a format
-/// version that this version does not read, IoError when the file cannot be read.
+/// version that this version does not read, ForeignFileError (foreign_file.h) for what is no checkpoint at all, IoError
+/// when the file cannot be read.
 CheckpointData read_checkpoint(const std::filesystem::path& path);
 
 /// The first record alone; nothing else is checked. Throws as read_checkpoint.
@@ -75,7 +76,8 @@ struct CheckpointReport {
   bool sound() const { return !damage.has_value(); }
 };
 
-/// Checks what read_checkpoint checks, in the memory of one record. Throws IoError when the file cannot be read.
+/// Checks what read_checkpoint checks, in the memory of one record. Throws IoError when the file cannot be read, and
+/// ForeignFileError for what is no checkpoint at all.
 CheckpointReport verify_checkpoint(const std::filesystem::path& path);
 
 }  // namespace troupe

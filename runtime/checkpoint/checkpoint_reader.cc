@@ -2,6 +2,7 @@
 
 #include "troupe/runtime/checkpoint/checkpoint_file.h"
 #include "troupe/runtime/checkpoint/checkpoint_scan.h"
+#include "troupe/runtime/checkpoint/foreign_file.h"
 
 namespace troupe {
 namespace {
@@ -59,6 +60,8 @@ CheckpointReport verify_checkpoint(const std::filesystem::path& path) {
   try {
     while (scan.next()) {
     }
+  } catch (const ForeignFileError&) {
+    throw;
   } catch (const DamageError& error) {
     report.damage = error.damage();
   } catch (const CorruptionError& error) {

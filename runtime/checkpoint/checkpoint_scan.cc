@@ -5,6 +5,7 @@
 
 #include "troupe/runtime/base/tensor_names.h"
 #include "troupe/runtime/checkpoint/checkpoint_file.h"
+#include "troupe/runtime/checkpoint/foreign_file.h"
 #include "troupe/runtime/file/crc32c.h"
 #include "troupe/runtime/state/tensor_file.h"
 
@@ -27,6 +28,7 @@ bool CheckpointScan::next() {
     fail("the file ends before the footer");
   }
   if (status != RecordStatus::kRecord) {
+    refuse_foreign_start();
     throw DamageError(records_in_.damage());
   }
   if (after_footer) {
@@ -148,7 +150,14 @@ void CheckpointScan::check_footer() {
   }
 }
 
+void CheckpointScan::refuse_foreign_start() const {
+  if (records_ == 0) {
+    refuse_foreign_file(records_in_.path());
+  }
+}
+
 void CheckpointScan::fail(std::string message) const {
+  refuse_foreign_start();
   throw DamageError(
       {records_in_.path(), records_in_.offset(), records_in_.end_offset() - records_in_.offset(), std::move(message)});
 }

@@ -17,7 +17,8 @@ class CheckpointScan {
   explicit CheckpointScan(const std::filesystem::path& path);
 
   /// Moves to the next record; false after the footer, with nothing behind it. The first is the header, the last the
-  /// footer. Throws DamageError at the first thing that is wrong.
+  /// footer. Throws DamageError at the first thing that is wrong, ForeignFileError for a file that never was a
+  /// checkpoint.
   bool next();
 
   v1::CheckpointRecord::RecordCase record_case() const { return case_; }
@@ -42,6 +43,8 @@ class CheckpointScan {
   void check_chunk();
   void check_order(v1::CheckpointRecord::RecordCase earliest_previous);
   void check_footer();
+  /// Before the first record is anything: what is wrong may be the file's name.
+  void refuse_foreign_start() const;
   [[noreturn]] void fail(std::string message) const;
 
   RecordReader records_in_;

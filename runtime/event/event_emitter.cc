@@ -37,32 +37,40 @@ void EventEmitter::advance_clock(uint64_t elapsed_us) {
 }
 
 void EventEmitter::publish(std::shared_ptr<Event> event, std::shared_ptr<const StepOutputs> outputs) {
-  const EventType type = event->body_case();
-  const EventPtr published = event;
-  const auto lent_outputs = outputs;
+  conclude(hand_over(std::move(event), std::move(outputs)));
+}
+
+EventEmitter::HandedOver EventEmitter::hand_over(std::shared_ptr<Event> event,
+                                                 std::shared_ptr<const StepOutputs> outputs) {
+  HandedOver handed_over{event, outputs, {}};
   const uint64_t made_at_us = event->elapsed_us();
-  const bool lends = live_turn_ && sink_.lends(type);
-  if (outputs && !sink_.takes_outputs(type)) {
+  if (outputs && !sink_.takes_outputs(event->body_case())) {
     outputs.reset();
   }
-  Round round;
   if (sink_.asks(*event)) {
-    round = sink_.ask(std::move(event), std::move(outputs));
+    handed_over.round = sink_.ask(std::move(event), std::move(outputs));
   } else {
     sink_.emit(std::move(event), std::move(outputs));
   }
-  if (published->elapsed_us() > made_at_us) {
-    advance_clock(published->elapsed_us());
+  if (handed_over.event->elapsed_us() > made_at_us) {
+    advance_clock(handed_over.event->elapsed_us());
   }
-  if (lends) {
-    lend(published, lent_outputs.get(), std::move(round));
+  return handed_over;
+}
+
+void EventEmitter::conclude(HandedOver handed_over) {
+  const EventType type = handed_over.event->body_case();
+  Round round = std::move(handed_over.round);
+  if (live_turn_ && sink_.lends(type)) {
+    lend(handed_over, std::move(round));
   } else {
     apply(round, type);
   }
 }
 
-void EventEmitter::lend(const EventPtr& event, const StepOutputs* outputs, Round round) {
-  const EventType type = event->body_case();
+void EventEmitter::lend(const HandedOver& lent, Round round) {
+  const Event& event = *lent.event;
+  const EventType type = event.body_case();
   Round checkpoints;
   const auto apply_all_else = [&](Round part) {
     checkpoints.seq = part.seq;
@@ -75,7 +83,8 @@ void EventEmitter::lend(const EventPtr& event, const StepOutputs* outputs, Round
   };
   apply_all_else(std::move(round));
   sink_.lend(
-      event, [&](Callback& callback, const RunState& run) { return live_turn_(callback, run, *event, outputs); },
+      lent.event,
+      [&](Callback& callback, const RunState& run) { return live_turn_(callback, run, event, lent.outputs.get()); },
       apply_all_else);
   sort_canonically(checkpoints.decisions);
   apply(checkpoints, type);

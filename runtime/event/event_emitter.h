@@ -53,6 +53,16 @@ class EventEmitter {
   /// so that resuming from it does not need to run them again. `outputs`: this step's tensors, where wants_outputs().
   void publish(std::shared_ptr<Event> event, std::shared_ptr<const StepOutputs> outputs = nullptr);
 
+  /// An event that has been handed over, and what is still to be done about it.
+  struct HandedOver {
+    EventPtr event;
+    std::shared_ptr<const StepOutputs> outputs;
+    Round round;  ///< What its controllers answered.
+  };
+  /// The two halves of publish(). No other event may be published between them, unless conclude() does not follow.
+  HandedOver hand_over(std::shared_ptr<Event> event, std::shared_ptr<const StepOutputs> outputs = nullptr);
+  void conclude(HandedOver handed_over);
+
   template <EventBody E>
   void publish(E body = {}) {
     auto event = make<E>();
@@ -74,7 +84,7 @@ class EventEmitter {
   std::shared_ptr<Event> new_event();
   void apply(const Round& round, EventType type) const;
   /// Gives the Live hooks their turn, after the controllers' round.
-  void lend(const EventPtr& event, const StepOutputs* outputs, Round round);
+  void lend(const HandedOver& lent, Round round);
 
   EventSink& sink_;
   Position position_;

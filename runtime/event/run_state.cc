@@ -13,7 +13,8 @@ RunState::RunState()
       votes_(std::make_shared<std::map<std::string, std::string>>()),
       checkpoints_(std::make_shared<std::vector<v1::CheckpointInfo>>()),
       fit_(std::make_shared<v1::FitStarted>()),
-      frozen_parameters_(std::make_shared<std::vector<std::string>>()) {}
+      frozen_parameters_(std::make_shared<std::vector<std::string>>()),
+      lost_(std::make_shared<std::vector<std::string>>()) {}
 
 void RunState::apply(const Event& event) {
   const uint64_t expected = event.has_run_resumed() ? event.run_resumed().from_seq() + 1 : seq_ + 1;
@@ -78,6 +79,7 @@ void RunState::apply_run_event(const Event& event) {
       incarnation_ = event.run_resumed().incarnation();
       status_ = v1::RUN_STATUS_RUNNING;
       reason_.clear();
+      own(lost_).clear();
       own(votes_).clear();  // Callbacks vote afresh.
       if (event.run_resumed().has_fit()) {
         set_fit(event.run_resumed().fit());
@@ -90,6 +92,7 @@ void RunState::apply_run_event(const Event& event) {
     case Event::kRunEnded:
       status_ = event.run_ended().status();
       reason_ = event.run_ended().reason();
+      own(lost_).assign(event.run_ended().lost().begin(), event.run_ended().lost().end());
       break;
     case Event::kCallbackDetached:
       own(votes_).erase(event.callback_detached().state_key());
@@ -242,6 +245,7 @@ v1::RunState RunState::to_proto() const {
   for (const auto& name : *frozen_parameters_) {
     proto.add_frozen_parameters(name);
   }
+  proto.mutable_lost()->Assign(lost_->begin(), lost_->end());
   return proto;
 }
 
@@ -268,6 +272,7 @@ RunState RunState::from_proto(const v1::RunState& proto) {
   state.batch_size_ = proto.batch_size();
   state.paused_ = proto.paused();
   state.frozen_parameters_->assign(proto.frozen_parameters().begin(), proto.frozen_parameters().end());
+  state.lost_->assign(proto.lost().begin(), proto.lost().end());
   return state;
 }
 
@@ -277,6 +282,7 @@ std::string RunState::deterministic_bytes() const {
   proto.clear_incarnation();
   proto.clear_status();
   proto.clear_reason();
+  proto.clear_lost();
   proto.clear_checkpoints();
   return proto.SerializeAsString();
 }

@@ -34,6 +34,8 @@ class RunState {
   v1::RunStatus status() const { return status_; }
   /// Why the run ended, or the error that ended it; empty while it runs.
   const std::string& reason() const { return reason_; }
+  /// What the run was to leave and has not (RunEnded.lost), one line each; empty while it runs.
+  const std::vector<std::string>& lost() const { return *lost_; }
   /// What the Trainer was asked for.
   Stage run_stage() const { return run_stage_; }
   /// Of the last event.
@@ -57,10 +59,10 @@ class RunState {
   const std::vector<v1::LearningRate>& learning_rates() const { return *learning_rates_; }
   /// Votes to stop that stand: sender to reason.
   const std::map<std::string, std::string>& votes() const { return *votes_; }
-  /// Checkpoints in the order they were taken; those removed are left out.
+  /// Checkpoints in the order they were taken, with what became of each; those removed are left out.
   const std::vector<v1::CheckpointInfo>& checkpoints() const { return *checkpoints_; }
-  /// Path of the newest checkpoint that was the best by its monitor when taken, of the first sender that said so; empty
-  /// for none.
+  /// Path of the newest checkpoint that was the best by its monitor when taken, of the first sender that said so, and
+  /// of which no save failed; empty for none.
   std::string best_checkpoint() const;
   /// The facts of the fit, without its module table and with the momenta as it started with them or as last commanded
   /// (a schedule that cycles them is not followed); all zero before FitStarted.
@@ -79,8 +81,8 @@ class RunState {
   v1::RunState to_proto() const;
   static RunState from_proto(const v1::RunState& proto);
 
-  /// The state without what depends on host, speed and number of attempts (seq, incarnation, status, checkpoints): two
-  /// runs that are equal by the determinism contract have equal bytes here.
+  /// The state without what depends on host, speed and number of attempts (seq, incarnation, status, losses,
+  /// checkpoints): two runs that are equal by the determinism contract have equal bytes here.
   std::string deterministic_bytes() const;
 
  private:
@@ -113,6 +115,7 @@ class RunState {
   uint32_t batch_size_ = 0;
   bool paused_ = false;
   std::shared_ptr<std::vector<std::string>> frozen_parameters_;
+  std::shared_ptr<std::vector<std::string>> lost_;
 };
 
 }  // namespace troupe

@@ -218,6 +218,20 @@ void create_folders(const std::filesystem::path& folder) {
   }
 }
 
+void require_writable_folder(const std::filesystem::path& folder) {
+  create_folders(folder);
+  const auto probe = temporary_name(folder / "probe");
+  std::error_code ignored;
+  std::filesystem::remove(probe, ignored);
+  try {
+    File::create(probe).write_all({bytes_of(std::string_view("probe"))}, 0);
+  } catch (...) {
+    std::filesystem::remove(probe, ignored);
+    throw;
+  }
+  std::filesystem::remove(probe, ignored);
+}
+
 std::filesystem::path temporary_name(const std::filesystem::path& path) {
   return path.string() + std::string(kTemporaryMark) + std::to_string(::getpid());
 }

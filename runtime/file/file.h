@@ -69,6 +69,9 @@ std::string read_file(const std::filesystem::path& path);
 /// Makes a folder and those of its parents that are missing, and makes their names durable.
 void create_folders(const std::filesystem::path& folder);
 
+/// Makes a folder as create_folders does, and a file in it that is removed again. Throws IoError when that cannot be.
+void require_writable_folder(const std::filesystem::path& folder);
+
 /// "<path>.tmp-<process id>": where a file is written before it gets its name.
 std::filesystem::path temporary_name(const std::filesystem::path& path);
 /// Whether temporary_name, in any process, gives such a name.

@@ -6,6 +6,7 @@
 #include "troupe/runtime/base/tensor_names.h"
 #include "troupe/runtime/base/utf8.h"
 #include "troupe/runtime/checkpoint/checkpoint_tensors.h"
+#include "troupe/runtime/checkpoint/foreign_file.h"
 #include "troupe/runtime/file/crc32c.h"
 #include "troupe/runtime/file/record_format.h"
 #include "troupe/runtime/file/zip_reader.h"
@@ -29,6 +30,11 @@ bool starts_like_zip(ByteView file) {
   return text_of(file).starts_with("PK\3\4");
 }
 
+std::string looks_like(const std::filesystem::path& path) {
+  const std::string format = foreign_format(path);
+  return format.empty() ? "" : "; it looks like " + format;
+}
+
 /// A pickle of protocol 2 of the format's magic number, which has ten bytes.
 bool starts_like_legacy_torch(ByteView file) {
   return text_of(file).starts_with("\x80\x02\x8a\x0a");
@@ -37,7 +43,7 @@ bool starts_like_legacy_torch(ByteView file) {
 }  // namespace
 
 bool starts_like_checkpoint(const std::filesystem::path& path) {
-  return starts_like_records(MappedFile(path).bytes());
+  return starts_like_records(MappedFile(path).bytes()) && foreign_format(path).empty();
 }
 
 WeightsFile::WeightsFile(const std::filesystem::path& path) : file_(path) {
@@ -54,7 +60,7 @@ WeightsFile::WeightsFile(const std::filesystem::path& path) : file_(path) {
                           (starts_like_legacy_torch(bytes)
                                ? "torch.save's old format, without a zip archive, which is not read: save again with "
                                  "PyTorch 1.6 or later"
-                               : "none of: a Troupe checkpoint, safetensors, torch.save, npz"));
+                               : "none of: a Troupe checkpoint, safetensors, torch.save, npz" + looks_like(path)));
   }
   check_names();
 }

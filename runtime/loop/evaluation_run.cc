@@ -97,7 +97,8 @@ const CountOrFraction& limit_of(Stage stage, const TrainerOptions& options) {
 
 EvaluationResult run_evaluation(ModuleScope& scope, const DataLoaders& loaders, const TrainerOptions& options,
                                 EventSink& sink, RunOpening opening) {
-  EventEmitter emitter(sink, 0);
+  const auto* opened = std::get_if<OpenedRun>(&opening);
+  EventEmitter emitter(sink, opened == nullptr ? 0 : opened->elapsed_us());
   EvaluationCommands commands(emitter);
   emitter.set_round_handler([&](const Round& round, EventType /*about*/) { commands.apply(round); });
   emitter.set_live_turn([&](Callback& callback, const RunState& run, const Event& event, const StepOutputs* outputs) {

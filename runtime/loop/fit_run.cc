@@ -14,10 +14,11 @@
 
 namespace troupe {
 
-FitRun::FitRun(Module& module, std::shared_ptr<DataLoader> train, DataLoaders validation, const TrainerOptions& options)
-    : scope_(module, v1::STAGE_FIT, options.device),
+FitRun::FitRun(std::shared_ptr<ModuleScope> scope, std::shared_ptr<DataLoader> train, DataLoaders validation,
+               const TrainerOptions& options)
+    : scope_(std::move(scope)),
       options_(options),
-      training_(module, options.seed),
+      training_(scope_->module(), options.seed),
       data_(std::move(train), std::move(validation), options) {
   require_options_for(training_, options_);
   if (options_.overfit_batches.value() > 0 && data_.train().disable_shuffle()) {
@@ -45,6 +46,9 @@ RunResumed FitRun::resumed() {
 }
 
 RunOutcome FitRun::run(EventSink& sink, RunOpening opening, uint64_t elapsed_us) {
+  if (const auto* opened = std::get_if<OpenedRun>(&opening)) {
+    elapsed_us = opened->elapsed_us();
+  }
   EventEmitter emitter(sink, elapsed_us);
   ModuleContext context(training_.module());
   context.set_emit([&](v1::UserEvent event) { emitter.publish(std::move(event)); });
@@ -62,7 +66,7 @@ RunOutcome FitRun::run(EventSink& sink, RunOpening opening, uint64_t elapsed_us)
   try {
     const std::string checkpoint =
         std::holds_alternative<RunResumed>(opening) ? std::get<RunResumed>(opening).checkpoint() : "";
-    run_framed(emitter, scope_, std::move(opening), [&] { loop.run(checkpoint); });
+    run_framed(emitter, *scope_, std::move(opening), [&] { loop.run(checkpoint); });
   } catch (const Interrupted& interrupted) {
     return {v1::RUN_STATUS_INTERRUPTED, interrupted.reason, {}, {}, interrupted.signal};
   }

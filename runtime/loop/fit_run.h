@@ -19,8 +19,13 @@ namespace troupe {
 /// everything else through an EventSink, so it is tested without actors.
 class FitRun {
  public:
-  /// Sets the module up and configures its optimizers. Everything must outlive the run. Throws ConfigError.
-  FitRun(Module& module, std::shared_ptr<DataLoader> train, DataLoaders validation, const TrainerOptions& options);
+  /// Configures the optimizers of the module, which is set up. Everything must outlive the run. Throws ConfigError.
+  FitRun(std::shared_ptr<ModuleScope> scope, std::shared_ptr<DataLoader> train, DataLoaders validation,
+         const TrainerOptions& options);
+  /// Sets the module up itself.
+  FitRun(Module& module, std::shared_ptr<DataLoader> train, DataLoaders validation, const TrainerOptions& options)
+      : FitRun(std::make_shared<ModuleScope>(module, v1::STAGE_FIT, options.device), std::move(train),
+               std::move(validation), options) {}
   /// With one validation loader, or none (null).
   FitRun(Module& module, std::shared_ptr<DataLoader> train, const std::shared_ptr<DataLoader>& validation,
          const TrainerOptions& options)
@@ -41,7 +46,7 @@ class FitRun {
   Training& training() { return training_; }
 
  private:
-  ModuleScope scope_;
+  std::shared_ptr<ModuleScope> scope_;
   const TrainerOptions& options_;
   Training training_;
   FitData data_;

@@ -21,13 +21,6 @@ ExceptionRaised current_exception_raised() {
   return raised;
 }
 
-void tear_down(EventEmitter& emitter, ModuleScope& scope) {
-  scope.tear_down();
-  TornDown torn_down;
-  torn_down.set_stage(scope.stage());
-  emitter.publish(std::move(torn_down));
-}
-
 /// Does what is left to do after a failure. What fails here is dropped: the first error is the one that says why.
 template <class Action>
 void try_to(const Action& action) {
@@ -36,6 +29,56 @@ void try_to(const Action& action) {
   } catch (...) {  // NOLINT(bugprone-empty-catch)
   }
 }
+
+void publish_torn_down(EventEmitter& emitter, Stage stage) {
+  TornDown torn_down;
+  torn_down.set_stage(stage);
+  emitter.publish(std::move(torn_down));
+}
+
+void tear_down(EventEmitter& emitter, ModuleScope& scope) {
+  scope.tear_down();
+  publish_torn_down(emitter, scope.stage());
+}
+
+/// Records the exception that is being handled and tears down what there is. `scope`: null where the module was not set
+/// up.
+void end_with_exception(EventEmitter& emitter, ModuleScope* scope, Stage stage) {
+  const ExceptionRaised raised = current_exception_raised();
+  if (scope != nullptr) {
+    try_to([&] { scope->module().on_exception(raised.message()); });
+  }
+  try_to([&] { emitter.publish(raised); });
+  if (scope != nullptr) {
+    try_to([&] { scope->tear_down(); });
+  }
+  try_to([&] { publish_torn_down(emitter, stage); });
+}
+
+/// Refuses whatever controllers command from here on.
+void refuse_commands(EventEmitter& emitter) {
+  emitter.set_round_handler([&emitter](const Round& round, EventType /*about*/) {
+    for (const auto& decision : round.decisions) {
+      CommandRefused refused;
+      refused.set_from(decision.from);
+      refused.set_cause_seq(round.seq);
+      *refused.mutable_command() = decision.command;
+      refused.set_reason("the run failed while it was set up");
+      emitter.publish(std::move(refused));
+    }
+  });
+}
+
+/// Emits the opening, or goes on with one that has been emitted.
+struct Opener {
+  EventEmitter& emitter;
+
+  void operator()(OpenedRun& opened) const { emitter.conclude(std::move(opened.opening)); }
+  template <class Opening>
+  void operator()(Opening& event) const {
+    emitter.publish(std::move(event));
+  }
+};
 
 }  // namespace
 
@@ -97,10 +140,34 @@ void DataScope::tear_down() {
   }
 }
 
+OpenedRun open_run(EventSink& sink, RunStarted started, const std::shared_ptr<ModuleScope>& scope,
+                   const std::function<void()>& set_up) {
+  EventEmitter emitter(sink, 0);
+  const Stage stage = started.stage();
+  emitter.position().set_stage(stage);
+  OpenedRun opened;
+  try {
+    auto event = emitter.make<RunStarted>();
+    *event->mutable_run_started() = std::move(started);
+    opened.opening = emitter.hand_over(std::move(event));
+    set_up();
+  } catch (...) {
+    refuse_commands(emitter);
+    try_to([&] {
+      if (opened.opening.event) {
+        emitter.conclude(std::move(opened.opening));
+      }
+    });
+    end_with_exception(emitter, scope.get(), stage);
+    throw;
+  }
+  return opened;
+}
+
 void run_framed(EventEmitter& emitter, ModuleScope& scope, RunOpening opening, const std::function<void()>& body) {
   emitter.position().set_stage(scope.stage());
   try {
-    std::visit([&](auto& event) { emitter.publish(std::move(event)); }, opening);
+    std::visit(Opener{emitter}, opening);
     SetUp set_up;
     set_up.set_stage(scope.stage());
     emitter.publish(std::move(set_up));
@@ -110,11 +177,7 @@ void run_framed(EventEmitter& emitter, ModuleScope& scope, RunOpening opening, c
     tear_down(emitter, scope);
     throw;
   } catch (...) {
-    const ExceptionRaised raised = current_exception_raised();
-    try_to([&] { scope.module().on_exception(raised.message()); });
-    try_to([&] { emitter.publish(raised); });
-    try_to([&] { scope.tear_down(); });
-    try_to([&] { tear_down(emitter, scope); });
+    end_with_exception(emitter, &scope, scope.stage());
     throw;
   }
   tear_down(emitter, scope);

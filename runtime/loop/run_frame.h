@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <variant>
 
@@ -9,9 +10,6 @@
 #include "troupe/runtime/module/module.h"
 
 namespace troupe {
-
-/// The first event of a process's part of a run.
-using RunOpening = std::variant<RunStarted, RunResumed>;
 
 /// Thrown at a batch boundary when a signal or an operator asks the run to end; its checkpoint, if any, has been taken.
 struct Interrupted {
@@ -64,6 +62,24 @@ class DataScope {
   Stage stage_;
   bool is_up_ = true;
 };
+
+/// A run that has begun and is set up: its first event is in the log. What its controllers answered to that is carried
+/// out when the run goes on.
+struct OpenedRun {
+  EventEmitter::HandedOver opening;
+
+  /// How long the run has run for those who ask for its time: the set-up does not count.
+  uint64_t elapsed_us() const { return opening.event->elapsed_us(); }
+};
+
+/// The first event of a process's part of a run, or a run of which it has been emitted.
+using RunOpening = std::variant<RunStarted, RunResumed, OpenedRun>;
+
+/// Emits the opening of a new run, then has `set_up` call the program's hooks up to the module's setup, with which it
+/// fills `scope`, and beyond. What that throws is in the log and reaches the caller: on_exception where there is a
+/// scope, ExceptionRaised, the module's teardown, TornDown; what controllers commanded is refused.
+OpenedRun open_run(EventSink& sink, RunStarted started, const std::shared_ptr<ModuleScope>& scope,
+                   const std::function<void()>& set_up);
 
 /// What happens around every run: the opening, SetUp, then `body`; on_exception and ExceptionRaised when it throws (but
 /// not for Interrupted), then teardown and TornDown whatever happened. What `body` threw is what the caller gets.

@@ -4,6 +4,7 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <csignal>
 #include <fstream>
 #include <future>
 
@@ -324,8 +325,13 @@ TEST_CASE("a log that cannot be written fails the run") {
   Trainer trainer(tiny_options(folder.path() / "run"));
   TinyModule module;
   TinyData data(100000);
-  const FileSizeLimit limit(20000);
-  CHECK_THROWS_AS(trainer.fit(module, data), IoError);
+  {
+    const FileSizeLimit limit(20000);
+    CHECK_THROWS_AS(trainer.fit(module, data), IoError);
+  }
+  struct sigaction signal {};
+  sigaction(SIGXFSZ, nullptr, &signal);
+  CHECK((signal.sa_handler == SIG_DFL));  // It would have ended the process.
 }
 
 TEST_CASE("a checkpoint that cannot be written is reported, and training goes on") {

@@ -75,3 +75,8 @@ TEST_CASE("a template that cannot be read is refused at once") {
     CHECK_THROWS_AS(CheckpointName(pattern, true), ConfigError);
   }
 }
+
+TEST_CASE("the shortest name has the literal text and a digit for every value") {
+  CHECK(CheckpointName("{epoch}-{val_loss:.2f}", true).shortest() == "epoch=0-val_loss=0");
+  CHECK(CheckpointName("e{epoch:03d}", false).shortest() == "e000");
+}

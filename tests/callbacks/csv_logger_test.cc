@@ -8,8 +8,11 @@
 
 #include "tests/support/captured_stderr.h"
 #include "tests/support/fake_run.h"
+#include "tests/support/file_size_limit.h"
+#include "tests/support/files.h"
 #include "tests/support/temporary_folder.h"
 #include "troupe/runtime/base/error.h"
+#include "troupe/runtime/file/file_size_signal.h"
 
 using namespace troupe;
 using namespace troupe::testing;
@@ -27,7 +30,7 @@ struct Logged {
   explicit Logged(const TemporaryFolder& folder, RunState state = {})
       : path(folder.path() / "metrics.csv"), callback(std::make_shared<CSVLogger>()), run(callback, std::move(state)) {
     callback->set_run_directory(folder.path());
-    run.send(SetUp());
+    callback->prepare_files(v1::STAGE_FIT);
   }
 
   std::string text() const {
@@ -182,10 +185,28 @@ TEST_CASE("rows that are missing from the file are reported and the rest is kept
   CHECK(second.text() == "epoch,step,loss\n0,0,1\n2,0,3\n");
 }
 
-TEST_CASE("a file that cannot be made is an error at setup that names it") {
+TEST_CASE("a file that cannot be made is an error before the run that names it") {
   const TemporaryFolder folder;
   write(folder.path() / "file", "");
   CSVLogger logger({.path = "file/metrics.csv"});
   logger.set_run_directory(folder.path());
-  CHECK_THROWS_AS(logger.on(SetUp()), IoError);
+  for (const Stage stage : {v1::STAGE_FIT, v1::STAGE_VALIDATE, v1::STAGE_TEST}) {
+    CHECK_THROWS_WITH_AS(logger.prepare_files(stage), doctest::Contains("file/metrics.csv"), IoError);
+  }
+  logger.prepare_files(v1::STAGE_PREDICT);
+}
+
+TEST_CASE("a disk that is full when a column comes leaves the file as it is, and nothing beside it") {
+  const TemporaryFolder folder;
+  Logged logged(folder);
+  logged.run.start_fit();
+  logged.run.end_epoch({{"loss", 1.0}});
+  const std::string before = logged.text();
+  {
+    const FileSizeSignalGuard no_signal;
+    const FileSizeLimit limit(10);
+    CHECK_THROWS_AS(logged.run.end_epoch({{"loss", 1.0}, {"other", 2.0}}), IoError);
+  }
+  CHECK(logged.text() == before);
+  CHECK(folder_content(folder.path()).size() == 1);
 }

@@ -6,7 +6,9 @@
 
 #include "tests/support/captured_stderr.h"
 #include "tests/support/fake_run.h"
+#include "tests/support/temporary_folder.h"
 #include "troupe/runtime/base/error.h"
+#include "troupe/runtime/file/file.h"
 
 using namespace troupe;
 using namespace troupe::testing;
@@ -39,6 +41,28 @@ std::string save_best(int epoch) {
 }
 std::string remove(int epoch) {
   return "remove " + path_of(epoch);
+}
+
+/// The checkpoint of `path` is taken, and written or not.
+void end_save(FakeRun& run, const std::string& path, double score, bool written) {
+  CheckpointTaken taken;
+  taken.set_path(path);
+  taken.set_monitor("val_loss");
+  taken.set_score(score);
+  taken.set_best(true);
+  run.send(taken);
+  const uint64_t seq = run.state().seq();
+  if (written) {
+    CheckpointSaved saved;
+    saved.set_path(path);
+    saved.set_taken_seq(seq);
+    run.send(saved);
+  } else {
+    CheckpointFailed failed;
+    failed.set_path(path);
+    failed.set_taken_seq(seq);
+    run.send(failed);
+  }
 }
 
 FitStarted validating_often() {
@@ -380,7 +404,8 @@ TEST_CASE("a changed dirpath restores the best path alone and leaves the old fil
   CHECK(callback->best_model_path() == path_of(0));
   CHECK(captured.text() ==
         "warning: ModelCheckpoint{'monitor': None, 'mode': 'min', 'every_n_train_steps': 0, 'every_n_epochs': 1, "
-        "'train_time_interval': None}: dirpath has changed from 'checkpoints' to 'elsewhere'; of its saved state only "
+        "'train_time_interval': None, 'dirpath': 'elsewhere'}: dirpath has changed from 'checkpoints' to 'elsewhere'; "
+        "of its saved state only "
         "best_model_path is restored\n");
   second.position() = first.run.position();
   CHECK(second.epoch() == Commands{"save elsewhere/epoch=1-step=20.ckpt (best)"});
@@ -410,13 +435,40 @@ TEST_CASE("ModelCheckpoint's state has Lightning's names") {
       R"("last_model_path":"checkpoints/last.ckpt","monitor":"val_loss"})");
 }
 
-TEST_CASE("the state key is Lightning's") {
+TEST_CASE("the state key is Lightning's where folder and file name are the defaults") {
   CHECK(ModelCheckpoint({.monitor = "val_loss", .every_n_epochs = 3}).state_key() ==
         "ModelCheckpoint{'monitor': 'val_loss', 'mode': 'min', 'every_n_train_steps': 0, 'every_n_epochs': 3, "
         "'train_time_interval': None}");
   CHECK(ModelCheckpoint({.every_n_train_steps = 100}).state_key() ==
         "ModelCheckpoint{'monitor': None, 'mode': 'min', 'every_n_train_steps': 100, 'every_n_epochs': 0, "
         "'train_time_interval': None}");
+}
+
+TEST_CASE("the state key has folder and file name where they are not the defaults") {
+  const auto end_of_key = [](const ModelCheckpointOptions& options) {
+    const std::string key = ModelCheckpoint(options).state_key();
+    return key.substr(key.find("'train_time_interval'"));
+  };
+  CHECK(end_of_key({.dirpath = "./checkpoints/", .filename = "{epoch}-{step}"}) == "'train_time_interval': None}");
+  CHECK(end_of_key({.dirpath = "best/"}) == "'train_time_interval': None, 'dirpath': 'best'}");
+  CHECK(end_of_key({.filename = "best"}) == "'train_time_interval': None, 'filename': 'best'}");
+  CHECK(end_of_key({.dirpath = "/a", .filename = "b"}) ==
+        "'train_time_interval': None, 'dirpath': '/a', 'filename': 'b'}");
+}
+
+TEST_CASE("a ModelCheckpoint knows the keys of those that differ in folder and file name alone") {
+  const ModelCheckpoint callback({.dirpath = "best", .monitor = "val_loss"});
+  for (const ModelCheckpointOptions& alike : std::vector<ModelCheckpointOptions>{
+           {.monitor = "val_loss"},
+           {.dirpath = "elsewhere", .monitor = "val_loss"},
+           {.filename = "x", .monitor = "val_loss"},
+           {.dirpath = "elsewhere", .filename = "x", .monitor = "val_loss", .save_top_k = 3}}) {
+    CHECK(callback.takes_state_of(ModelCheckpoint(alike).state_key()));
+  }
+  CHECK_FALSE(callback.takes_state_of(ModelCheckpoint({.dirpath = "best"}).state_key()));
+  CHECK_FALSE(callback.takes_state_of(ModelCheckpoint({.monitor = "val_loss", .every_n_epochs = 2}).state_key()));
+  CHECK_FALSE(callback.takes_state_of("EarlyStopping"));
+  CHECK_FALSE(callback.takes_state_of(""));
 }
 
 TEST_CASE("ModelCheckpoint refuses impossible options") {
@@ -434,4 +486,73 @@ TEST_CASE("ModelCheckpoint refuses impossible options") {
                        "ModelCheckpoint: 'train_time_interval' must be \"DD:HH:MM:SS\" and not 0, got \"1h\"",
                        ConfigError);
   CHECK_THROWS_AS(ModelCheckpoint({.filename = "{epoch"}), ConfigError);
+}
+
+TEST_CASE("a checkpoint whose save failed is none of those that ModelCheckpoint names, and changes no decision") {
+  const ModelCheckpointOptions options{.monitor = "val_loss", .save_top_k = 2, .save_last = true};
+  const std::string last = "checkpoints/last.ckpt";
+  Saver sound(options);
+  Saver failing(options);
+  for (const bool fails : {false, true}) {
+    auto& run = fails ? failing.run : sound.run;
+    (fails ? failing : sound).epoch(0.5);
+    end_save(run, path_of(0), 0.5, true);
+    end_save(run, last, 0.5, true);
+    (fails ? failing : sound).epoch(0.25);
+    end_save(run, path_of(1), 0.25, !fails);
+    end_save(run, last, 0.25, !fails);
+  }
+  CHECK(sound.callback->best_model_path() == path_of(1));
+  CHECK(sound.callback->last_model_path() == last);
+  CHECK(failing.callback->best_model_path() == path_of(0));
+  CHECK(failing.callback->best_model_score() == 0.5);
+  CHECK(failing.callback->last_model_path().empty());
+  CHECK((failing.callback->best_k_models() == std::vector<TopK::Model>{{path_of(0), 0.5}}));
+  CHECK(failing.callback->state_dict().proto().ShortDebugString() ==
+        sound.callback->state_dict().proto().ShortDebugString());
+  CHECK(failing.epoch(0.125) == sound.epoch(0.125));
+  end_save(failing.run, path_of(2), 0.125, true);
+  CHECK(failing.callback->best_model_path() == path_of(2));
+}
+
+TEST_CASE("where the only save failed ModelCheckpoint names nothing, also after a resume") {
+  Saver saver({});
+  saver.run.epoch();
+  end_save(saver.run, path_of(0), 0, false);
+  CHECK(saver.callback->best_model_path().empty());
+  const auto resumed = std::make_shared<ModelCheckpoint>();
+  FakeRun run(resumed, saver.run.state());
+  run.resume(saver.callback->state_dict());
+  CHECK(resumed->best_model_path().empty());
+}
+
+TEST_CASE("a folder in which nothing can be saved is an error before a fit, and no matter in other stages") {
+  const TemporaryFolder folder;
+  write_file_atomically(folder.path() / "file", "no folder");
+  const auto prepare = [&](ModelCheckpointOptions options, Stage stage) {
+    ModelCheckpoint callback(std::move(options));
+    callback.set_run_directory(folder.path());
+    callback.prepare_files(stage);
+  };
+  const std::string text = "ModelCheckpoint: cannot save in 'dirpath' " + (folder.path() / "file").string();
+  CHECK_THROWS_WITH_AS(prepare({.dirpath = "file"}, v1::STAGE_FIT), doctest::Contains(text.c_str()), IoError);
+  CHECK_THROWS_AS(prepare({.dirpath = "file/below"}, v1::STAGE_FIT), IoError);
+  CHECK_THROWS_AS(prepare({.dirpath = std::string(300, 'x')}, v1::STAGE_FIT), IoError);
+  prepare({.dirpath = "file"}, v1::STAGE_TEST);
+  prepare({.dirpath = "file", .save_top_k = 0}, v1::STAGE_FIT);
+  prepare({.dirpath = "new/folder"}, v1::STAGE_FIT);
+  CHECK(std::filesystem::is_empty(folder.path() / "new" / "folder"));
+}
+
+TEST_CASE("a file name that no metric makes short enough is an error before a fit") {
+  const TemporaryFolder folder;
+  const auto prepare = [&](const std::string& filename) {
+    ModelCheckpoint callback({.filename = filename});
+    callback.set_run_directory(folder.path());
+    callback.prepare_files(v1::STAGE_FIT);
+  };
+  CHECK_THROWS_WITH_AS(prepare(std::string(250, 'x')), doctest::Contains("its file system takes 255"), ConfigError);
+  CHECK_THROWS_AS(prepare(std::string(250, 'x') + "/{epoch}" + std::string(250, 'x')), ConfigError);
+  CHECK_THROWS_AS(prepare("{" + std::string(250, 'x') + "}"), ConfigError);
+  prepare(std::string(100, 'x') + "/{epoch}" + std::string(200, 'x'));
 }

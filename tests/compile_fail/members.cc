@@ -56,6 +56,16 @@ struct Wrong : Hook {
   std::string state_key;
 };
 #endif
+#ifdef takes_state_of_nothing  // takes_state_of() must be public: bool takes_state_of(const std::string& state_key)
+struct Wrong : Hook {
+  bool takes_state_of() const;
+};
+#endif
+#ifdef private_takes_state_of  // takes_state_of() must be public: bool takes_state_of(const std::string& state_key)
+class Wrong : public Hook {
+  bool takes_state_of(const std::string& state_key) const;
+};
+#endif
 #ifdef ask_when_of_one  // ask_when() must be public: std::vector<troupe::AskWhen> ask_when() const;
 struct Wrong : Hook {
   AskWhen ask_when() const;
@@ -65,6 +75,11 @@ struct Wrong : Hook {
                                       // std::filesystem
 struct Wrong : Hook {
   void set_run_directory(int directory);
+};
+#endif
+#ifdef prepare_files_of_a_folder  // prepare_files() must be public: void prepare_files(troupe::Stage stage);
+struct Wrong : Hook {
+  void prepare_files(const std::filesystem::path& folder);
 };
 #endif
 #ifdef set_outbox_by_reference  // set_outbox() must be public: void set_outbox(std::shared_ptr<troupe::Outbox> outbox);
@@ -95,14 +110,22 @@ struct Wrong : Hook {
 };
 #endif
 
+#ifdef options_out_of_order  // does not match declaration order in
+struct Wrong : Hook {
+  static constexpr CallbackPolicy kPolicy{.on_failure = FailurePolicy::kDetach, .max_restarts = 2};
+};
+#endif
+
 #ifdef every_member  // compiles
 struct Wrong : Hook {
   static constexpr CallbackPolicy kPolicy{.max_restarts = 2};
   StateDict state_dict() const;
   void load_state_dict(const StateDict& state);
   std::string state_key() const;
+  bool takes_state_of(const std::string& state_key) const;
   std::vector<AskWhen> ask_when() const;
   void set_run_directory(const std::filesystem::path& run_directory);
+  void prepare_files(Stage stage);
   void set_outbox(std::shared_ptr<Outbox> outbox);
 };
 #endif

@@ -41,6 +41,71 @@ struct ResumedRun {
   }
 };
 
+/// A run with events that have much to say.
+struct EventfulRun {
+  TemporaryFolder folder;
+  std::string run = folder.path().string();
+
+  EventfulRun() {
+    std::vector<Event> events{run_started_event()};
+    events[0].mutable_run_started()->set_config_json("{\"max_epochs\": 2}\n");
+    const auto next = [&]() -> Event& {
+      events.emplace_back().set_seq(events.size());
+      return events.back();
+    };
+    auto& attached = *next().mutable_callback_attached();
+    attached.set_state_key("Größe");
+    attached.set_type("T");
+    attached.add_observes("TrainBatchEnded");
+    attached.add_observes("ValidationEnded");
+    attached.add_controls("RunEnded");
+    auto& applied = *next().mutable_command_applied();
+    applied.set_from("T");
+    applied.set_cause_seq(2);
+    applied.mutable_command()->mutable_save_checkpoint()->set_path("a.ckpt");
+    applied.mutable_command()->mutable_save_checkpoint()->set_best(true);
+    auto& user = *next().mutable_user_event();
+    user.set_type("drift");
+    user.set_payload("abc");
+    user.add_values()->set_name("layer");
+    user.mutable_values(0)->set_string_value("head");
+    user.add_values()->set_name("score");
+    user.mutable_values(1)->set_double_value(0.7);
+    auto& fit = *next().mutable_fit_started();
+    fit.add_modules()->set_name("net");
+    fit.add_modules()->set_name("net.0");
+    fit.set_train_batches(4);
+    fit.add_validation_batches_by_loader(2);
+    fit.add_validation_batches_by_loader(3);
+    auto& ended = *next().mutable_run_ended();
+    ended.set_status(v1::RUN_STATUS_FINISHED);
+    ended.set_reason("two\nlines");
+    ended.add_callbacks()->set_state_key("Größe");
+    ended.add_callbacks()->set_state_key("T");
+    write_log(folder.path() / "events", events);
+  }
+};
+
+/// What the tool prints on a terminal, which script(1) makes; `prefix` is put before the command.
+std::string on_terminal(const std::string& prefix, const std::string& arguments) {
+  std::string printed = run_shell("script --quiet --return --command '" + prefix + " " + testing::program("troupe") +
+                                  " " + arguments + "' /dev/null </dev/null")
+                            .output;
+  printed.erase(std::remove(printed.begin(), printed.end(), '\r'), printed.end());
+  return printed;
+}
+
+/// Characters of the longest line.
+size_t widest(const std::string& text) {
+  size_t longest = 0;
+  size_t characters = 0;
+  for (const char byte : text) {
+    characters = byte == '\n' ? 0 : characters + ((static_cast<unsigned char>(byte) & 0xc0U) == 0x80 ? 0 : 1);
+    longest = std::max(longest, characters);
+  }
+  return longest;
+}
+
 }  // namespace
 
 TEST_CASE_FIXTURE(ResumedRun, "log show prints the effective history, or all of it") {
@@ -52,6 +117,31 @@ TEST_CASE_FIXTURE(ResumedRun, "log show prints the effective history, or all of 
   CHECK(lines(troupe_tool("log show --from 6 " + run).output) == 2);
   CHECK(lines(troupe_tool("log show --type RunResumed,RunEnded " + run).output) == 2);
   CHECK(lines(troupe_tool("log show --follow " + run).output) == 7);
+}
+
+TEST_CASE_FIXTURE(EventfulRun, "log show prints names, and of JSON the size") {
+  const std::string shown = troupe_tool("log show " + run).output;
+  CHECK(contains(shown, "run_id=r1 stage=STAGE_FIT config_json=18 bytes\n"));
+  CHECK(contains(shown,
+                 "CallbackAttached        state_key=Größe type=T observes=[TrainBatchEnded, ValidationEnded] "
+                 "controls=[RunEnded]\n"));
+  CHECK(contains(shown, "from=T cause_seq=2 command=save_checkpoint{path=a.ckpt best=true}\n"));
+  CHECK(contains(shown, "UserEvent               type=drift payload=3 bytes values=[layer=head, score=0.7]\n"));
+  CHECK(contains(shown, "modules=[net, net.0] train_batches=4 validation_batches_by_loader=[2, 3]\n"));
+  CHECK(contains(shown, "status=RUN_STATUS_FINISHED reason=two lines callbacks=[Größe, T]\n"));
+}
+
+TEST_CASE_FIXTURE(EventfulRun, "on a terminal no line of log show is wider than it, but with --wide or --json") {
+  const auto narrow = on_terminal("COLUMNS=107", "log show " + run);
+  CHECK(contains(narrow, "CallbackAttached        state_key=Größe type=T \xe2\x80\xa6\n"));
+  CHECK(widest(narrow) == 107);
+  CHECK(widest(on_terminal("COLUMNS=106", "log show " + run)) == 106);
+  CHECK(widest(on_terminal("stty cols 60; env -u COLUMNS", "log show " + run)) == 60);
+  CHECK(widest(on_terminal("stty cols 60; COLUMNS=wide", "log show " + run)) == 60);
+  CHECK(on_terminal("COLUMNS=40", "log show --wide " + run) == troupe_tool("log show " + run).output);
+  CHECK(on_terminal("COLUMNS=40", "log show --json " + run) == troupe_tool("log show --json " + run).output);
+  CHECK(run_shell("COLUMNS=40 " + testing::program("troupe") + " log show " + run).output ==
+        troupe_tool("log show " + run).output);
 }
 
 TEST_CASE_FIXTURE(ResumedRun, "log show --json prints protobuf's mapping with the schema's names and zeros") {
@@ -186,6 +276,35 @@ TEST_CASE_FIXTURE(ResumedRun, "output that cannot be written is an error") {
   CHECK(troupe_tool("log show " + run + " > /dev/full").status == 1);
 }
 
+TEST_CASE_FIXTURE(ResumedRun, "a limit of file sizes is an error that names the file") {
+  const std::string output = run + "/last.npz";
+  const auto limited = run_shell("ulimit -f 0; " + testing::program("troupe") + " checkpoint export " + checkpoint +
+                                 " --format npz --output " + output);
+  CHECK(limited.status == 1);
+  CHECK(contains(limited.output, "troupe: cannot write " + output));
+  CHECK(contains(limited.output, "File too large"));
+  CHECK_FALSE(std::filesystem::exists(output));
+}
+
 TEST_CASE("the tool loads no LibTorch") {
   CHECK_FALSE(contains(run_shell("ldd " + testing::program("troupe")).output, "libtorch"));
+}
+
+TEST_CASE_FIXTURE(ResumedRun, "a file that is no checkpoint at all is called what it is, in one line") {
+  const std::string text = run + "/README.md";
+  const std::string log = log_segment_path(folder.path() / "events", 1).string();
+  overwrite_file(text, "# A read-me\n");
+  for (const auto& [file, what] : {std::pair(text, "a text file"), std::pair(log, "an event log of Troupe")}) {
+    for (const std::string& arguments :
+         {"show " + file, "verify " + file, "diff " + checkpoint + " " + file, "export " + file + " --format npz"}) {
+      CAPTURE(arguments);
+      const auto refused = troupe_tool("checkpoint " + arguments);
+      CHECK(refused.status == 1);
+      CHECK(refused.output.starts_with("troupe: " + file + " is no checkpoint: it looks like " + what + "; "));
+      CHECK(lines(refused.output) == 1);
+    }
+    const auto refused = troupe_tool("checkpoint import " + file + " --output " + run + "/new.ckpt");
+    CHECK(refused.status == 1);
+    CHECK(contains(refused.output, std::string("it looks like ") + what));
+  }
 }

@@ -2,6 +2,8 @@
 #include <doctest/doctest.h>
 
 #include <array>
+#include <charconv>
+#include <cstdlib>
 #include <random>
 #include <string>
 #include <vector>
@@ -23,12 +25,42 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr uint64_t kSeed = 1;
+constexpr uint64_t kFixedSeed = 1;
+constexpr const char* kSeedVariable = "TROUPE_FAULT_SEED";
 constexpr uint64_t kRunsCallByCall = 4;
 constexpr uint64_t kForksCallByCall = 4;
 constexpr uint64_t kFaultsMin = 8000;
 constexpr uint64_t kFlippedRuns = 40;
 constexpr uint64_t kFlipsPerRun = 50;
+
+/// The seed that a variable of the environment has as its text, which is null where it is not set.
+uint64_t seed_of(const char* text) {
+  constexpr uint64_t kSeedMax = UINT32_MAX;  // The seeds after it are used too.
+  if (text == nullptr) {
+    return kFixedSeed;
+  }
+  const std::string_view digits = text;
+  uint64_t seed = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), seed);
+  if (error != std::errc() || end != digits.data() + digits.size() || seed > kSeedMax) {
+    throw ConfigError(std::string(kSeedVariable) + ": must be an integer from 0 to " + std::to_string(kSeedMax) +
+                      ", got '" + text + "'");
+  }
+  return seed;
+}
+
+/// The first of a test's seeds.
+uint64_t first_seed() {
+  static const uint64_t seed = seed_of(std::getenv(kSeedVariable));
+  return seed;
+}
+
+/// What a run was, so that it can be repeated.
+void report_faults(uint64_t faults, const std::string& what = "faults") {
+  const std::string text =
+      std::to_string(faults) + " " + what + ", " + kSeedVariable + "=" + std::to_string(first_seed());
+  MESSAGE(text);
+}
 
 DiskFault random_fault(Random& random) {
   constexpr std::array kKinds{DiskFault::Kind::kNone, DiskFault::Kind::kError, DiskFault::Kind::kShortWrite,
@@ -120,10 +152,21 @@ uint64_t run_with_fault_at(uint64_t seed, const DiskFault& fault) {
 
 }  // namespace
 
+TEST_CASE("the seed is that of the environment, or the fixed one; another text is an error") {
+  CHECK(seed_of(nullptr) == kFixedSeed);
+  CHECK(seed_of("0") == 0);
+  CHECK(seed_of("4294967295") == 4294967295);
+  for (const char* wrong : {"", "x", "-1", "1 ", "0x1", "4294967296", "99999999999999999999"}) {
+    CHECK_THROWS_AS(seed_of(wrong), ConfigError);
+  }
+  CHECK_THROWS_WITH_AS(seed_of("1.5"), "TROUPE_FAULT_SEED: must be an integer from 0 to 4294967295, got '1.5'",
+                       ConfigError);
+}
+
 TEST_CASE("what is durable survives an error or a death at every call, and a power failure later") {
   const CapturedStderr quiet;
   uint64_t faults = 0;
-  for (uint64_t seed = kSeed; seed < kSeed + kRunsCallByCall; ++seed) {
+  for (uint64_t seed = first_seed(); seed < first_seed() + kRunsCallByCall; ++seed) {
     CAPTURE(seed);
     for (const auto kind : {DiskFault::Kind::kError, DiskFault::Kind::kDeath}) {
       uint64_t struck = 1;
@@ -134,22 +177,22 @@ TEST_CASE("what is durable survives an error or a death at every call, and a pow
       }
     }
   }
-  MESSAGE(faults << " faults");
+  report_faults(faults);
 }
 
 TEST_CASE("what is durable survives errors, full disks, deaths and power failures, and every run goes on") {
   const CapturedStderr quiet;
   uint64_t faults = 0;
-  for (uint64_t seed = kSeed; faults < kFaultsMin; ++seed) {
+  for (uint64_t seed = first_seed(); faults < kFaultsMin; ++seed) {
     CAPTURE(seed);
     faults += run_with_faults(seed);
   }
-  MESSAGE(faults << " faults");
+  report_faults(faults);
 }
 
 TEST_CASE("a fork is there whole or not at all, whatever goes wrong at any call, and durable once it has its name") {
   uint64_t faults = 0;
-  for (uint64_t seed = kSeed; seed < kSeed + kForksCallByCall; ++seed) {
+  for (uint64_t seed = first_seed(); seed < first_seed() + kForksCallByCall; ++seed) {
     CAPTURE(seed);
     for (const auto kind :
          {DiskFault::Kind::kError, DiskFault::Kind::kShortWrite, DiskFault::Kind::kFull, DiskFault::Kind::kDeath}) {
@@ -163,12 +206,12 @@ TEST_CASE("a fork is there whole or not at all, whatever goes wrong at any call,
       }
     }
   }
-  MESSAGE(faults << " faults");
+  report_faults(faults);
 }
 
 TEST_CASE("every bit that flips in a log or a checkpoint is found, at its place") {
   const CapturedStderr quiet;
-  for (uint64_t seed = kSeed; seed < kSeed + kFlippedRuns; ++seed) {
+  for (uint64_t seed = first_seed(); seed < first_seed() + kFlippedRuns; ++seed) {
     CAPTURE(seed);
     Random random(seed);
     FaultyRun run(seed);
@@ -180,5 +223,5 @@ TEST_CASE("every bit that flips in a log or a checkpoint is found, at its place"
       check_flip(run.run_dir(), files[below(files.size(), random)], random);
     }
   }
-  MESSAGE((kFlippedRuns * kFlipsPerRun) << " flipped bits");
+  report_faults(kFlippedRuns * kFlipsPerRun, "flipped bits");
 }

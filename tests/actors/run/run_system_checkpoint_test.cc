@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "tests/support/actor_run.h"
+#include "tests/support/captured_stderr.h"
 
 using namespace troupe;
 
@@ -51,4 +52,36 @@ TEST_CASE("waiting for two checkpoints that are still being written is an event 
   for (const char* path : {"checkpoints/1.ckpt", "checkpoints/2.ckpt", "checkpoints/3.ckpt"}) {
     CHECK(verify_checkpoint(run.path() / path).sound());
   }
+}
+
+TEST_CASE("a newest checkpoint that was not written is said at the run's end; an earlier one is not") {
+  const testing::CapturedStderr quiet;
+  ActorRun run;
+  run.start();
+  write_file_atomically(run.path() / "file", "no folder");
+  run.checkpoint("file/1.ckpt");
+  SUBCASE("the newest") {
+    const RunState state = run.finish();
+    REQUIRE(state.lost().size() == 1);
+    CHECK(state.lost()[0].starts_with("checkpoint file/1.ckpt was not written: cannot create folder "));
+    CHECK(logged_events(run.path()).back().run_ended().lost(0) == state.lost()[0]);
+    CHECK(state.status() == v1::RUN_STATUS_FINISHED);
+  }
+  SUBCASE("an earlier one") {
+    run.checkpoint("checkpoints/2.ckpt");
+    CHECK(run.finish().lost().empty());
+  }
+}
+
+TEST_CASE("an observer that was detached is said at the run's end") {
+  struct Failing {
+    void on(const TrainBatchEnded& /*event*/) { throw std::runtime_error("the disk is full"); }
+    std::string state_key() const { return "Failing"; }
+  };
+  const testing::CapturedStderr quiet;
+  ActorRun run;
+  run.add(Failing(), {.max_restarts = 0});
+  run.start();
+  run.batch();
+  CHECK(run.finish().lost() == std::vector<std::string>{"callback Failing was detached before the end"});
 }

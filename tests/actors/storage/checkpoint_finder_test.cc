@@ -227,3 +227,15 @@ TEST_CASE_FIXTURE(StoredFork,
   CHECK(found.forked_from == "r1");
   CHECK_THROWS_WITH_AS(find(own), doctest::Contains("was taken by another run, r1"), ConfigError);
 }
+
+TEST_CASE_FIXTURE(StoredCheckpoints,
+                  "a file that is no checkpoint is wrong usage where it is named, and damage where a run has it") {
+  const fs::path text = folder.path() / "README.md";
+  overwrite_file(text, "# Not a checkpoint\n");
+  const std::string said = "resume: " + text.string() + " is no checkpoint: it looks like a text file";
+  CHECK_THROWS_WITH_AS(find(text), doctest::Contains(said.c_str()), ConfigError);
+  CHECK_THROWS_WITH_AS(find(segment), doctest::Contains("an event log of Troupe"), ConfigError);
+  fs::copy_file(text, newer, fs::copy_options::overwrite_existing);
+  CHECK(find(run.root).file == older);
+  CHECK(captured.text().find("it looks like a text file") != std::string::npos);
+}

@@ -221,3 +221,15 @@ TEST_CASE_FIXTURE(Run, "deterministic bytes do not tell attempts and checkpoints
   straight.apply(batch_event(3, 2));
   CHECK(straight.deterministic_bytes() != resumed.deterministic_bytes());
 }
+
+TEST_CASE_FIXTURE(Run, "what a run was to leave and has not is known from its end to its resume") {
+  v1::RunEnded ended;
+  ended.add_lost("checkpoint a.ckpt was not written: no space");
+  const std::string before = state.deterministic_bytes();
+  apply(ended);
+  CHECK(state.lost() == std::vector<std::string>{"checkpoint a.ckpt was not written: no space"});
+  CHECK(RunState::from_proto(state.to_proto()).lost() == state.lost());
+  CHECK(state.deterministic_bytes() == before);
+  state.apply(run_resumed_event(2, 1, 1));
+  CHECK(state.lost().empty());
+}

@@ -39,3 +39,15 @@ TEST_CASE("a file that cannot be replaced keeps its content, and the error names
   CHECK(fs::is_directory(path / "in_it"));
   CHECK_FALSE(fs::exists(temporary_name(path)));
 }
+
+TEST_CASE("a folder is writable, or the error says what keeps it from being made") {
+  const TemporaryFolder folder;
+  require_writable_folder(folder.path() / "a" / "b");
+  CHECK(fs::is_empty(folder.path() / "a" / "b"));
+  write_file_atomically(folder.path() / "file", "content");
+  for (const fs::path& refused :
+       {folder.path() / "file", folder.path() / "file" / "b", folder.path() / std::string(300, 'x')}) {
+    CHECK_THROWS_WITH_AS(require_writable_folder(refused),
+                         doctest::Contains(("cannot create folder " + refused.string()).c_str()), IoError);
+  }
+}

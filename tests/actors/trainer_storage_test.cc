@@ -197,7 +197,9 @@ TEST_CASE("a callback whose files cannot be made is an error before the first st
   const fs::path run_dir = folder.path() / "run";
   overwrite_file(folder.path() / "file", "no folder");
   const std::string below = (folder.path() / "file" / "below").string();
-  Trainer trainer(tiny_options(run_dir));
+  auto options = tiny_options(run_dir);
+  options.enable_checkpointing = true;
+  Trainer trainer(options);
   SUBCASE("ModelCheckpoint") {
     trainer.add(ModelCheckpoint({.dirpath = below}));
   }
@@ -216,6 +218,7 @@ TEST_CASE("a resume whose checkpoints have no place any more fails and leaves th
   const std::string before = read_file(run.segment);
   auto options = tiny_options(run.run_dir);
   options.max_epochs = 3;
+  options.enable_checkpointing = true;
   Trainer trainer(options);
   overwrite_file(run.folder.path() / "file", "no folder");
   trainer.add(ModelCheckpoint({.dirpath = (run.folder.path() / "file").string()}));
@@ -232,6 +235,7 @@ TEST_CASE("a run whose newest checkpoint was not written says so, and names none
   const CapturedStderr quiet;
   auto options = tiny_options(folder.path() / "run");
   options.max_epochs = 1;
+  options.enable_checkpointing = true;
   Trainer trainer(options);
   const auto saver = trainer.add(ModelCheckpoint({.dirpath = (folder.path() / "away").string()}));
   TinyModule module;

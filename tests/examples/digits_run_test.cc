@@ -111,7 +111,9 @@ TEST_CASE("wrong input is refused in one line that says what is allowed") {
   check_refused(digits(run + "--trainer.max_epoch 3"), 2, "max_epochs");
   check_refused(digits(run + "--trainer.max_epochs 3.5"), 2, "integer");
   check_refused(digits(run + "--model.dropout 1.5"), 2, "dropout");
-  check_refused(digits(run + "--data.path /no/such/file"), 1, "/no/such/file");
+  const std::string begun = (folder.path() / "begun").string();
+  check_refused(digits("fit --run-dir " + begun + " --data.path /no/such/file"), 1, "/no/such/file");
+  CHECK(tool("log show --type ExceptionRaised " + begun).output.find("/no/such/file") != std::string::npos);
   check_refused(digits("fit --resume " + folder.path().string() + "/nothing"), 2, "no such file");
   check_refused(digits("fit --run-dir /proc/run"), 1, "/proc/run");
   const fs::path callbacks = folder.path() / "callbacks.json";

@@ -53,40 +53,40 @@ std::vector<v1::ClockDecision> decided_for(const std::vector<v1::ClockDecision>&
   return own;
 }
 
-/// Counts the actors that have ended, so that they can be waited for with a deadline: CAF waits for ever.
-class EndedActors {
- public:
-  void watch(const caf::actor& actor) {
-    {
-      const std::lock_guard lock(shared_->mutex);
-      ++shared_->watched;
-    }
-    caf::actor_cast<caf::abstract_actor*>(actor)->attach_functor([shared = shared_] {
-      const std::lock_guard lock(shared->mutex);
-      ++shared->ended;
-      shared->changed.notify_all();
-    });
-  }
-  bool wait_for_all(std::chrono::milliseconds patience) {
-    std::unique_lock lock(shared_->mutex);
-    return shared_->changed.wait_for(lock, patience, [&] { return shared_->ended >= shared_->watched; });
-  }
-
- private:
-  struct Shared {
-    std::mutex mutex;
-    std::condition_variable changed;
-    size_t watched = 0;
-    size_t ended = 0;
-  };
-  std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
-};
-
 }  // namespace
 
 struct RunSystem::Config {
+  /// Counts the actors that have ended, so that they can be waited for with a deadline: CAF waits for ever.
+  class Ended {
+   public:
+    void watch(const caf::actor& actor) {
+      {
+        const std::lock_guard lock(shared_->mutex);
+        ++shared_->watched;
+      }
+      caf::actor_cast<caf::abstract_actor*>(actor)->attach_functor([shared = shared_] {
+        const std::lock_guard lock(shared->mutex);
+        ++shared->ended;
+        shared->changed.notify_all();
+      });
+    }
+    bool wait_for_all(std::chrono::milliseconds patience) {
+      std::unique_lock lock(shared_->mutex);
+      return shared_->changed.wait_for(lock, patience, [&] { return shared_->ended >= shared_->watched; });
+    }
+
+   private:
+    struct Shared {
+      std::mutex mutex;
+      std::condition_variable changed;
+      size_t watched = 0;
+      size_t ended = 0;
+    };
+    std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
+  };
+
   caf::actor_system_config caf;
-  EndedActors ended;
+  Ended ended;
 };
 
 RunSystem::RunSystem(RunSystemConfig config)

@@ -27,10 +27,16 @@ namespace {
 
 constexpr uint64_t kFixedSeed = 1;
 constexpr const char* kSeedVariable = "TROUPE_FAULT_SEED";
-constexpr uint64_t kRunsCallByCall = 4;
-constexpr uint64_t kForksCallByCall = 4;
-constexpr uint64_t kFaultsMin = 8000;
-constexpr uint64_t kFlippedRuns = 40;
+// A sanitizer makes all of this ten times slower and finds the same in a part of it.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr uint64_t kPart = 4;
+#else
+constexpr uint64_t kPart = 1;
+#endif
+constexpr uint64_t kRunsCallByCall = 4 / kPart;
+constexpr uint64_t kForksCallByCall = 4 / kPart;
+constexpr uint64_t kFaultsMin = 8000 / kPart;
+constexpr uint64_t kFlippedRuns = 40 / kPart;
 constexpr uint64_t kFlipsPerRun = 50;
 
 /// The seed that a variable of the environment has as its text, which is null where it is not set.

@@ -11,7 +11,7 @@ namespace {
 
 using Row = std::vector<std::string>;
 
-std::string print(const char* format, double value, const char* unit = "") {
+std::string number_text(const char* format, double value, const char* unit = "") {
   std::array<char, 400> text{};
   std::snprintf(text.data(), text.size(), format, value, unit);
   return text.data();
@@ -80,7 +80,7 @@ std::string human_readable_count(uint64_t count) {
   if (value >= 100.0) {
     return std::to_string(static_cast<uint64_t>(value)) + " " + kUnits[unit];
   }
-  return print("%.1f %s", value, kUnits[unit]);
+  return number_text("%.1f %s", value, kUnits[unit]);
 }
 
 std::string format_model_summary(const FitStarted& fit, int64_t max_depth) {
@@ -106,7 +106,8 @@ std::string format_model_summary(const FitStarted& fit, int64_t max_depth) {
   return format_table(rows) + total(human_readable_count(root.trainable_parameters()), "Trainable params") +
          total(human_readable_count(root.parameters() - root.trainable_parameters()), "Non-trainable params") +
          total(human_readable_count(root.parameters()), "Total params") +
-         total(print("%.3f", static_cast<double>(root.bytes()) * 1e-6), "Total estimated model params size (MB)") +
+         total(number_text("%.3f", static_cast<double>(root.bytes()) * 1e-6),
+               "Total estimated model params size (MB)") +
          total(std::to_string(training), "Modules in train mode") +
          total(std::to_string(evaluating), "Modules in eval mode");
 }

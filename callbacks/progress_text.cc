@@ -10,7 +10,7 @@ namespace {
 
 constexpr uint64_t kBarCells = 10;
 
-std::string print(const char* format, double value) {
+std::string print_number(const char* format, double value) {
   std::array<char, 400> text{};
   std::snprintf(text.data(), text.size(), format, value);
   return text.data();
@@ -35,8 +35,8 @@ std::string format_rate(std::optional<double> batches_per_second) {
   if (!batches_per_second) {
     return "? it/s";
   }
-  return *batches_per_second >= 1.0 ? print("%.1f it/s", *batches_per_second)
-                                    : print("%.1f s/it", 1.0 / *batches_per_second);
+  return *batches_per_second >= 1.0 ? print_number("%.1f it/s", *batches_per_second)
+                                    : print_number("%.1f s/it", 1.0 / *batches_per_second);
 }
 
 /// "31/50 [00:12<00:08, 2.5 it/s]"
@@ -79,7 +79,7 @@ std::string format_progress_metrics(const RunState& run) {
   std::string text;
   for (const auto& name : run.prog_bar_metrics()) {
     if (const auto value = run.metric(name)) {
-      text += " " + name + "=" + print("%.3g", *value);
+      text += " " + name + "=" + print_number("%.3g", *value);
     }
   }
   return text;

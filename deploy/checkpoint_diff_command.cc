@@ -53,21 +53,21 @@ std::string value_text(const std::string& value) {
   return value.empty() ? "not there" : one_line(value);
 }
 
-void print(const char* what, const std::vector<ValueDifference>& values) {
+void print_differences(const char* what, const std::vector<ValueDifference>& values) {
   for (const auto& value : values) {
     std::cout << what << one_line(value.name) << ": " << value_text(value.a) << " | " << value_text(value.b) << '\n';
   }
 }
 
-void print(const CheckpointDiff& diff) {
-  print("tensor  ", diff.tensors_only_in_one);
-  print("tensor  ", diff.tensors_of_other_type);
+void print_differences(const CheckpointDiff& diff) {
+  print_differences("tensor  ", diff.tensors_only_in_one);
+  print_differences("tensor  ", diff.tensors_of_other_type);
   for (const auto& tensor : diff.tensors_differing) {
     std::cout << "tensor  " << one_line(tensor.name) << ": " << tensor.type << ", " << tensor.differing << " of "
               << tensor.elements << " elements differ, by at most " << shortest_text(tensor.max_absolute)
               << ", relative " << shortest_text(tensor.max_relative) << '\n';
   }
-  print("state   ", diff.state);
+  print_differences("state   ", diff.state);
   const auto alike = diff.tensors - diff.tensors_of_other_type.size() - diff.tensors_differing.size();
   std::cout << diff.tensors << " tensors in both, " << alike << " of them equal; " << diff.state.size()
             << " values of the state differ: " << (diff.equal() ? "equal" : "different") << '\n';
@@ -78,7 +78,7 @@ int run_diff(const std::string& a, const std::string& b, bool json) {
   if (json) {
     std::cout << to_json(diff).dump() << '\n';
   } else {
-    print(diff);
+    print_differences(diff);
   }
   return diff.equal() ? 0 : 1;
 }

@@ -20,7 +20,7 @@ namespace troupe {
 namespace {
 
 constexpr std::chrono::milliseconds kFollowInterval{100};
-constexpr size_t kDefaultColumns = 80;
+constexpr size_t kDefaultWidth = 80;
 
 struct ShowOptions {
   std::string run;
@@ -84,7 +84,7 @@ std::optional<size_t> columns_of_output() {
     }
   }
   winsize size{};
-  return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : kDefaultColumns;
+  return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : kDefaultWidth;
 }
 
 std::string shown_event(const Event& event, const ShowOptions& options, std::optional<size_t> columns) {

@@ -152,7 +152,8 @@ class Command {
     }
     for (const auto& [section, options] : sections.items()) {
       const auto& groups = experiment_.option_groups();
-      const auto group = std::find_if(groups.begin(), groups.end(), [&](const auto& g) { return g.prefix == section; });
+      const auto group =
+          std::find_if(groups.begin(), groups.end(), [&name = section](const auto& g) { return g.prefix == name; });
       if (section == kTrainerPrefix) {
         read_options(file + ": " + kTrainerPrefix, experiment_.trainer, options);
       } else if (section == "callbacks") {

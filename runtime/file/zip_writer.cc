@@ -11,18 +11,18 @@
 namespace troupe {
 namespace {
 
-constexpr size_t kAlignment = 64;           // As torch.save has it.
+constexpr size_t kDataAlignment = 64;       // As torch.save has it.
 constexpr uint16_t kPaddingExtra = 0x4246;  // "FB", torch.save's extra field of padding.
 constexpr uint16_t kDate = 0x21;            // 1980-01-01, the format's first: equal contents are equal files.
 constexpr size_t kExtraHeadBytes = 4;       // Id and size of an extra field.
 
 /// Little-endian integers, one after the other.
-class Fields {
+class FieldWriter {
  public:
-  Fields& u16(uint64_t value) { return append(static_cast<uint16_t>(value)); }
-  Fields& u32(uint64_t value) { return append(static_cast<uint32_t>(value)); }
-  Fields& u64(uint64_t value) { return append(value); }
-  Fields& text(std::string_view text) {
+  FieldWriter& u16(uint64_t value) { return append(static_cast<uint16_t>(value)); }
+  FieldWriter& u32(uint64_t value) { return append(static_cast<uint32_t>(value)); }
+  FieldWriter& u64(uint64_t value) { return append(value); }
+  FieldWriter& text(std::string_view text) {
     bytes_.append(text);
     return *this;
   }
@@ -30,7 +30,7 @@ class Fields {
 
  private:
   template <class Integer>
-  Fields& append(Integer value) {
+  FieldWriter& append(Integer value) {
     append_integer(bytes_, value);
     return *this;
   }
@@ -40,7 +40,7 @@ class Fields {
 
 /// The zip64 extra field; empty without numbers.
 std::string zip64_extra(const std::vector<uint64_t>& numbers) {
-  Fields fields;
+  FieldWriter fields;
   if (!numbers.empty()) {
     fields.u16(kZip64Extra).u16(sizeof(uint64_t) * numbers.size());
     for (const uint64_t number : numbers) {
@@ -91,9 +91,9 @@ std::string ZipWriter::local_header(const Entry& entry) const {
   const bool zip64 = large(entry.bytes);
   std::string extra = zip64 ? zip64_extra({entry.bytes, entry.bytes}) : "";
   const uint64_t unpadded = entry.header + kLocalHeaderBytes + entry.name.size() + extra.size() + kExtraHeadBytes;
-  const std::string padding((kAlignment - unpadded % kAlignment) % kAlignment, '\0');
-  extra += Fields().u16(kPaddingExtra).u16(padding.size()).text(padding).take();
-  return Fields()
+  const std::string padding((kDataAlignment - unpadded % kDataAlignment) % kDataAlignment, '\0');
+  extra += FieldWriter().u16(kPaddingExtra).u16(padding.size()).text(padding).take();
+  return FieldWriter()
       .u32(kLocalHeaderSignature)
       .u16(zip64 ? kVersionZip64 : kVersionPlain)
       .u16(flags(entry.name))
@@ -121,7 +121,7 @@ std::string ZipWriter::central_header(const Entry& entry) const {
   const std::string extra = zip64_extra(in_extra);
   const uint16_t version = in_extra.empty() ? kVersionPlain : kVersionZip64;
   const uint64_t size = large(entry.bytes) ? kFull32 : entry.bytes;
-  return Fields()
+  return FieldWriter()
       .u32(kCentralHeaderSignature)
       .u16(version)  // Made by, and needed.
       .u16(version)
@@ -147,7 +147,7 @@ std::string ZipWriter::central_header(const Entry& entry) const {
 std::string ZipWriter::end(uint64_t directory, uint64_t directory_bytes) const {
   const uint64_t entries = entries_.size();
   const bool zip64 = large(directory) || large(directory_bytes) || entries >= kFull16;
-  Fields fields;
+  FieldWriter fields;
   if (zip64) {
     fields.u32(kEnd64Signature).u64(kEnd64Bytes - 12).u16(kVersionZip64).u16(kVersionZip64).u32(0).u32(0);
     fields.u64(entries).u64(entries).u64(directory_bytes).u64(directory);

@@ -11,7 +11,7 @@ namespace troupe {
 namespace {
 
 constexpr size_t kNpyDimensionsMax = 32;  // NumPy's own limit, up to its version 1.
-constexpr size_t kAlignment = 64;         // Of the first element in the file.
+constexpr size_t kElementAlignment = 64;  // Of the first element in the file.
 
 /// As Python writes a tuple: "(3, 4)", "(3,)", "()".
 std::string tuple_text(std::span<const int64_t> shape) {
@@ -43,7 +43,7 @@ std::string npy_header(const std::string& what, std::string_view type, std::span
       "{'descr': '" + std::string(type) + "', 'fortran_order': False, 'shape': " + tuple_text(shape) + ", }";
   const size_t before = kMagicAndVersion.size() + sizeof(uint16_t);
   const size_t unpadded = before + text.size() + 1;
-  text.append((kAlignment - unpadded % kAlignment) % kAlignment, ' ');
+  text.append((kElementAlignment - unpadded % kElementAlignment) % kElementAlignment, ' ');
   text += '\n';
   std::string header(kMagicAndVersion);
   append_integer(header, static_cast<uint16_t>(text.size()));

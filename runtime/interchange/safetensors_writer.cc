@@ -10,7 +10,7 @@
 namespace troupe {
 namespace {
 
-constexpr size_t kAlignment = 8;  // Of the first tensor.
+constexpr size_t kHeaderAlignment = 8;  // Of the first tensor.
 
 /// Where tensors go in the file: largest elements first, then by name.
 std::vector<size_t> file_order(std::span<const v1::TensorInfo> tensors) {
@@ -51,7 +51,7 @@ class SafetensorsWriter : public TensorFileWriter {
 
  private:
   void write_head(std::string header) {
-    header.append((kAlignment - header.size() % kAlignment) % kAlignment, ' ');
+    header.append((kHeaderAlignment - header.size() % kHeaderAlignment) % kHeaderAlignment, ' ');
     if (header.size() > kSafetensorsHeaderBytesMax) {
       throw ConfigError("safetensors: the tensors need a header of " + std::to_string(header.size()) +
                         " bytes; at most " + std::to_string(kSafetensorsHeaderBytesMax) + " are allowed");

@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string text_of(LogPlace place) {
+std::string place_text(LogPlace place) {
   return "seq " + std::to_string(place.seq) + " of incarnation " + std::to_string(place.incarnation);
 }
 
@@ -45,7 +45,7 @@ std::optional<Objection> says_more(const ListedCheckpoint& checkpoint, const Log
   }
   const bool of_this_run = end.run_id.empty() || checkpoint.run_id == end.run_id || checkpoint.run_id == end.name;
   return of_this_run && checkpoint.taken > end.last
-             ? std::optional(Objection{file + " was taken at " + text_of(checkpoint.taken)})
+             ? std::optional(Objection{file + " was taken at " + place_text(checkpoint.taken)})
              : std::nullopt;
 }
 
@@ -132,7 +132,7 @@ LogPlace place_before_damage(const fs::path& run, const DamageError& error) {
   const LogPlace last = last_event_before(run, error);
   if (const auto why = checkpoint_after(run, list_checkpoints(run), last, /*ends_in_damage=*/true)) {
     const std::string text =
-        damage.text() + ", after " + text_of(last) + ": the log was durable there, as " + why->text + advice(last);
+        damage.text() + ", after " + place_text(last) + ": the log was durable there, as " + why->text + advice(last);
     if (why->io_failed) {
       throw IoError(text);
     }
@@ -143,7 +143,7 @@ LogPlace place_before_damage(const fs::path& run, const DamageError& error) {
 
 void require_no_checkpoint_after(const fs::path& run, const std::vector<ListedCheckpoint>& checkpoints, LogPlace end) {
   if (const auto why = checkpoint_after(run, checkpoints, end, /*ends_in_damage=*/false)) {
-    throw CorruptionError("the log of run " + run.string() + " ends at " + text_of(end) +
+    throw CorruptionError("the log of run " + run.string() + " ends at " + place_text(end) +
                           " and has lost events: " + why->text + advice(end));
   }
 }

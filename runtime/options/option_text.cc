@@ -9,7 +9,7 @@ namespace troupe {
 namespace {
 
 using Json = nlohmann::json;
-using Kind = OptionType::Kind;
+using OptionKind = OptionType::Kind;
 
 template <class Number>
 std::optional<Number> parse_number(std::string_view text) {
@@ -31,10 +31,10 @@ std::optional<OptionScalar> integer_from_json(const OptionType& type, const Json
     if (number > type.integer_max) {
       return std::nullopt;
     }
-    return type.kind == Kind::kUnsigned ? OptionScalar(number) : OptionScalar(static_cast<int64_t>(number));
+    return type.kind == OptionKind::kUnsigned ? OptionScalar(number) : OptionScalar(static_cast<int64_t>(number));
   }
   const auto number = json.get<int64_t>();
-  if (type.kind == Kind::kUnsigned) {
+  if (type.kind == OptionKind::kUnsigned) {
     return number < 0 || static_cast<uint64_t>(number) > type.integer_max
                ? std::nullopt
                : std::optional<OptionScalar>(static_cast<uint64_t>(number));
@@ -58,7 +58,7 @@ std::optional<OptionScalar> count_or_fraction_from_json(const Json& json) {
     return CountOrFraction(json.get<double>());
   }
   const auto count =
-      integer_from_json({.kind = Kind::kSigned, .integer_max = std::numeric_limits<int64_t>::max()}, json);
+      integer_from_json({.kind = OptionKind::kSigned, .integer_max = std::numeric_limits<int64_t>::max()}, json);
   return count ? std::optional<OptionScalar>(CountOrFraction(std::get<int64_t>(*count))) : std::nullopt;
 }
 
@@ -77,18 +77,18 @@ Json to_json(const CountOrFraction& amount) {
 
 std::optional<OptionScalar> scalar_from_json(const OptionType& type, const Json& json) {
   switch (type.kind) {
-    case Kind::kBool:
+    case OptionKind::kBool:
       return json.is_boolean() ? std::optional<OptionScalar>(json.get<bool>()) : std::nullopt;
-    case Kind::kSigned:
-    case Kind::kUnsigned:
+    case OptionKind::kSigned:
+    case OptionKind::kUnsigned:
       return integer_from_json(type, json);
-    case Kind::kNumber:
+    case OptionKind::kNumber:
       return number_from_json(json);
-    case Kind::kText:
+    case OptionKind::kText:
       return json.is_string() ? std::optional<OptionScalar>(json.get<std::string>()) : std::nullopt;
-    case Kind::kCountOrFraction:
+    case OptionKind::kCountOrFraction:
       return count_or_fraction_from_json(json);
-    case Kind::kInterval:
+    case OptionKind::kInterval:
       return interval_from_json(json);
   }
   return std::nullopt;
@@ -96,19 +96,19 @@ std::optional<OptionScalar> scalar_from_json(const OptionType& type, const Json&
 
 /// What the text means as JSON for an option of this kind; null if it cannot be one.
 Json json_from_text(const OptionType& type, std::string_view text) {
-  if (type.kind == Kind::kText) {
+  if (type.kind == OptionKind::kText) {
     return std::string(text);
   }
-  if (type.kind == Kind::kBool || type.accepts_bool) {
+  if (type.kind == OptionKind::kBool || type.accepts_bool) {
     if (text == "true" || text == "false") {
       return text == "true";
     }
   }
-  if (type.kind == Kind::kCountOrFraction) {
+  if (type.kind == OptionKind::kCountOrFraction) {
     const auto amount = CountOrFraction::parse(text);
     return amount ? to_json(*amount) : Json();
   }
-  if (type.kind == Kind::kInterval) {
+  if (type.kind == OptionKind::kInterval) {
     const auto interval = ValidationInterval::parse(text);
     return !interval ? Json() : interval->is_duration() ? Json(std::string(text)) : to_json(interval->batches());
   }

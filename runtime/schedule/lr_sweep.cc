@@ -10,7 +10,7 @@
 namespace troupe {
 namespace {
 
-void require(bool holds, const std::string& what) {
+void require_sweep(bool holds, const std::string& what) {
   if (!holds) {
     throw ConfigError("learning-rate sweep: " + what);
   }
@@ -34,15 +34,15 @@ double slope_at(const std::vector<double>& x, const std::vector<double>& y, size
 }  // namespace
 
 void LrSweepOptions::validate() const {
-  require(min_lr > 0 && max_lr > min_lr && std::isfinite(max_lr),
-          "min_lr and max_lr must be finite with 0 < min_lr < max_lr, got " + shortest_text(min_lr) + " and " +
-              shortest_text(max_lr));
-  require(steps >= 2, "steps must be at least 2, got " + std::to_string(steps));
-  require(smoothing >= 0 && smoothing < 1, "smoothing must be in [0, 1), got " + shortest_text(smoothing));
-  require(early_stop_threshold >= 1,
-          "early_stop_threshold must be at least 1, got " + shortest_text(early_stop_threshold));
-  require(skip_begin >= 0 && skip_end >= 0, "skip_begin and skip_end must be at least 0, got " +
-                                                std::to_string(skip_begin) + " and " + std::to_string(skip_end));
+  require_sweep(min_lr > 0 && max_lr > min_lr && std::isfinite(max_lr),
+                "min_lr and max_lr must be finite with 0 < min_lr < max_lr, got " + shortest_text(min_lr) + " and " +
+                    shortest_text(max_lr));
+  require_sweep(steps >= 2, "steps must be at least 2, got " + std::to_string(steps));
+  require_sweep(smoothing >= 0 && smoothing < 1, "smoothing must be in [0, 1), got " + shortest_text(smoothing));
+  require_sweep(early_stop_threshold >= 1,
+                "early_stop_threshold must be at least 1, got " + shortest_text(early_stop_threshold));
+  require_sweep(skip_begin >= 0 && skip_end >= 0, "skip_begin and skip_end must be at least 0, got " +
+                                                      std::to_string(skip_begin) + " and " + std::to_string(skip_end));
 }
 
 double lr_sweep_rate(const LrSweepOptions& options, int64_t step) {
@@ -84,8 +84,8 @@ bool lr_sweep_diverged(std::span<const double> smoothed_losses, double threshold
 
 std::optional<size_t> suggest_learning_rate(const LrSweepOptions& options, std::span<const double> rates,
                                             std::span<const double> smoothed_losses) {
-  require(rates.size() == smoothed_losses.size(),
-          std::to_string(rates.size()) + " rates, but " + std::to_string(smoothed_losses.size()) + " losses");
+  require_sweep(rates.size() == smoothed_losses.size(),
+                std::to_string(rates.size()) + " rates, but " + std::to_string(smoothed_losses.size()) + " losses");
   std::vector<size_t> indices;
   std::vector<double> x;
   std::vector<double> y;

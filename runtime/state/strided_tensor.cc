@@ -26,15 +26,16 @@ bool is_contiguous(const StridedTensor& tensor) {
 
 /// Bytes of the tensor, of which every element lies in the storage.
 uint64_t checked_bytes(const StridedTensor& tensor) {
-  const uint64_t elements = tensor.storage.size() / dtype_bytes(tensor.dtype);
+  const size_t element_bytes = dtype_bytes(tensor.dtype);
   const auto bytes = tensor_bytes(tensor.dtype, tensor.shape);
-  if (!bytes || tensor.shape.size() != tensor.strides.size()) {
+  if (element_bytes == 0 || !bytes || tensor.shape.size() != tensor.strides.size()) {
     fail(tensor, "has the shape " + shape_text(tensor.shape) + " and the strides " + shape_text(tensor.strides) +
                      ", which do not fit each other or cannot be counted");
   }
   if (*bytes == 0) {
     return 0;
   }
+  const uint64_t elements = tensor.storage.size() / element_bytes;
   int64_t last = tensor.offset;
   bool sound = last >= 0;
   for (size_t i = 0; i < tensor.shape.size(); ++i) {

@@ -19,6 +19,7 @@ namespace {
 bool is_mapped(size_t bytes) {
   constexpr size_t kMappedBit = 2;
   void* const block = std::malloc(bytes);
+  // NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): what lies before a block is set.
   const bool mapped = (static_cast<const size_t*>(block)[-1] & kMappedBit) != 0;
   std::free(block);
   return mapped;

@@ -10,7 +10,7 @@ using namespace troupe;
 namespace {
 
 template <class F>
-std::string text_of(F thrower) {
+std::string thrown_text(F thrower) {
   try {
     thrower();
   } catch (...) {
@@ -24,7 +24,7 @@ struct Odd {};
 }  // namespace
 
 TEST_CASE("an error of LibTorch's is told without its backtrace") {
-  const std::string text = text_of([] { TORCH_CHECK(false, "shapes do not fit"); });
+  const std::string text = thrown_text([] { TORCH_CHECK(false, "shapes do not fit"); });
   CHECK(text == "shapes do not fit");
   try {
     TORCH_CHECK(false, "shapes do not fit");
@@ -36,7 +36,7 @@ TEST_CASE("an error of LibTorch's is told without its backtrace") {
 
 TEST_CASE("another exception is told whole, and one that is no std::exception by its type") {
   const char* const text = "bad\nException raised from nowhere";
-  CHECK(text_of([&] { throw std::runtime_error(text); }) == text);
-  CHECK(text_of([] { throw Odd(); }).ends_with("Odd"));
-  CHECK(text_of([] { throw 7; }) == "an exception of type int");
+  CHECK(thrown_text([&] { throw std::runtime_error(text); }) == text);
+  CHECK(thrown_text([] { throw Odd(); }).ends_with("Odd"));
+  CHECK(thrown_text([] { throw 7; }) == "an exception of type int");
 }

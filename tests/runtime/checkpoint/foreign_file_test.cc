@@ -58,7 +58,7 @@ TEST_CASE("a checkpoint, whole or damaged, is never called anything else") {
     CAPTURE(bytes);
     CHECK(format_of(whole.substr(0, bytes)).empty());
   }
-  for (size_t bit = 0; bit < 8 * 100; ++bit) {
+  for (size_t bit = 0; bit < size_t{8} * 100; ++bit) {
     CAPTURE(bit);
     std::string flipped = whole;
     flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << bit % 8));

@@ -86,7 +86,7 @@ class GrowingLog {
 };
 
 /// "place:rate" of each.
-std::string text_of(const KnownInputs& known) {
+std::string known_text(const KnownInputs& known) {
   std::string text;
   for (const auto& [place, input] : known.inputs) {
     const double lr = input.command().set_learning_rate().lr();
@@ -125,9 +125,9 @@ TEST_CASE("inputs after the checkpoint are known with their places, those before
   log.input(learning_rate(5));
   log.step();
   const auto known = log.known_after(seq);
-  CHECK(text_of(known) == "0:3 2:4 2:5");
+  CHECK(known_text(known) == "0:3 2:4 2:5");
   CHECK(known.landmarks == 3);
-  CHECK(text_of(log.known_after(1)) == "0:1 1:2 1:3 3:4 3:5");
+  CHECK(known_text(log.known_after(1)) == "0:1 1:2 1:3 3:4 3:5");
 }
 
 TEST_CASE("signals and operators' stops are not repeated") {
@@ -155,11 +155,11 @@ TEST_CASE("what a process had not come to again is still known to the one after 
   log.step();
   log.input(learning_rate(1));
   log.step();  // It died before it took the second one again.
-  CHECK(text_of(log.known_after(seq)) == "1:1 2:2 3:3");
+  CHECK(known_text(log.known_after(seq)) == "1:1 2:2 3:3");
   CHECK(log.known_after(seq).landmarks == 3);
   log.resume(seq);
   log.step();
-  CHECK(text_of(log.known_after(seq)) == "1:1 2:2 3:3");
+  CHECK(known_text(log.known_after(seq)) == "1:1 2:2 3:3");
 }
 
 TEST_CASE("a process that ran past a place says what happened there") {
@@ -174,7 +174,7 @@ TEST_CASE("a process that ran past a place says what happened there") {
   log.step();
   log.step();  // The first input was not repeated: another program.
   log.input(learning_rate(9));
-  CHECK(text_of(log.known_after(seq)) == "2:9 3:2");
+  CHECK(known_text(log.known_after(seq)) == "2:9 3:2");
 }
 
 TEST_CASE("a checkpoint of a resumed run has the inputs that follow it in either process") {
@@ -190,7 +190,7 @@ TEST_CASE("a checkpoint of a resumed run has the inputs that follow it in either
   log.input(learning_rate(1));
   const uint64_t second = log.checkpoint();
   const auto known = log.known_after(second);
-  CHECK(text_of(known) == "1:2");
+  CHECK(known_text(known) == "1:2");
   CHECK(known.landmarks == 2);
 }
 
@@ -204,13 +204,13 @@ TEST_CASE("a fork knows its own inputs, and not those of the run that it left") 
   log.step();
   log.resume(first);
   const uint64_t second = log.checkpoint();
-  CHECK(text_of(log.known_after(second)) == "1:1 2:2");
+  CHECK(known_text(log.known_after(second)) == "1:1 2:2");
   log.fork();
-  CHECK(text_of(log.known_after(second)).empty());
+  CHECK(known_text(log.known_after(second)).empty());
   CHECK(log.known_after(second).landmarks == 0);
   log.step();
   log.input(learning_rate(3));
-  CHECK(text_of(log.known_after(second)) == "1:3");
+  CHECK(known_text(log.known_after(second)) == "1:3");
   CHECK(log.known_after(second).landmarks == 1);
 }
 

@@ -46,7 +46,7 @@ struct StoppingOptions {
   }
 };
 
-StoppingOptions read(const std::string& text) {
+StoppingOptions read_stopping(const std::string& text) {
   StoppingOptions options{.monitor = "val_loss"};
   read_options("EarlyStopping", options, parse_json(text, "test"));
   return options;
@@ -54,7 +54,7 @@ StoppingOptions read(const std::string& text) {
 
 std::string error_of(const std::string& text) {
   try {
-    read(text);
+    read_stopping(text);
   } catch (const ConfigError& error) {
     return error.what();
   }
@@ -71,7 +71,7 @@ struct troupe::EnumNames<Choice> {
 
 TEST_CASE("options are read from JSON, the others keep their defaults") {
   const auto options =
-      read(R"({"monitor": "acc", "patience": 5, "mode": "max", "min_delta": 0, "stopping_threshold": 0.9,
+      read_stopping(R"({"monitor": "acc", "patience": 5, "mode": "max", "min_delta": 0, "stopping_threshold": 0.9,
       "strict": false, "steps": -9223372036854775808, "seed": 18446744073709551615, "milestones": [1, 2], "tags": ["a"],
       "limit": 10})");
   CHECK(options.monitor == "acc");
@@ -89,7 +89,7 @@ TEST_CASE("options are read from JSON, the others keep their defaults") {
 }
 
 TEST_CASE("what is printed as JSON reads back") {
-  auto options = read(R"({"limit": 1.0, "milestones": [3], "mode": "max", "seed": 18446744073709551615})");
+  auto options = read_stopping(R"({"limit": 1.0, "milestones": [3], "mode": "max", "seed": 18446744073709551615})");
   options.stopping_threshold = std::numeric_limits<double>::infinity();
   const auto json = options_to_json(options);
   CHECK(json.size() == 12);

@@ -11,7 +11,7 @@ using namespace troupe;
 
 namespace {
 
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+constexpr double kBroken = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInf = std::numeric_limits<double>::infinity();
 
 std::vector<double> rates_of(const LrSweepOptions& options) {
@@ -64,7 +64,7 @@ TEST_CASE("losses are smoothed with the weights of an exponential mean") {
 }
 
 TEST_CASE("what follows a loss that is not finite is not finite") {
-  const auto smoothed = smooth_losses(std::vector{1.0, kNan, 1.0}, 0.9);
+  const auto smoothed = smooth_losses(std::vector{1.0, kBroken, 1.0}, 0.9);
   CHECK(std::isfinite(smoothed[0]));
   CHECK_FALSE(std::isfinite(smoothed[1]));
   CHECK_FALSE(std::isfinite(smoothed[2]));
@@ -83,7 +83,7 @@ TEST_CASE("a loss below 0 diverges by its size, and one that is not finite alway
   CHECK_FALSE(lr_sweep_diverged(std::vector{-1.0, -2.0, 4.0}, 4));
   CHECK(lr_sweep_diverged(std::vector{-1.0, -2.0, 4.1}, 4));
   CHECK_FALSE(lr_sweep_diverged(std::vector{-1.0, -2.0, -1.5}, 4));
-  CHECK(lr_sweep_diverged(std::vector{1.0, kNan}, kInf));
+  CHECK(lr_sweep_diverged(std::vector{1.0, kBroken}, kInf));
   CHECK(lr_sweep_diverged(std::vector{kInf}, 4));
 }
 
@@ -111,7 +111,7 @@ TEST_CASE("points at both ends and points that are not finite are not suggested"
   const auto rates = rates_of(options);
   const std::vector<double> losses = {90, 50, 10, 9.5, 8, 7.9, 1};
   CHECK(suggest_learning_rate(options, rates, losses) == 3);  // From 10 by way of 9.5 to 8.
-  const std::vector<double> broken = {90, 50, 10, 9.5, kNan, 7.9, kInf};
+  const std::vector<double> broken = {90, 50, 10, 9.5, kBroken, 7.9, kInf};
   CHECK(suggest_learning_rate(options, rates, broken) == 5);
 }
 
@@ -119,7 +119,7 @@ TEST_CASE("there is no suggestion where nothing falls or too few points are left
   LrSweepOptions options{.min_lr = 1e-3, .max_lr = 1, .steps = 4, .skip_begin = 0, .skip_end = 0};
   const auto rates = rates_of(options);
   CHECK_FALSE(suggest_learning_rate(options, rates, std::vector{1.0, 1.0, 2.0, 3.0}));
-  CHECK_FALSE(suggest_learning_rate(options, rates, std::vector{3.0, kNan, kNan, kNan}));
+  CHECK_FALSE(suggest_learning_rate(options, rates, std::vector{3.0, kBroken, kBroken, kBroken}));
   CHECK_FALSE(suggest_learning_rate(options, {}, {}));
   options.skip_begin = 10;
   CHECK_FALSE(suggest_learning_rate(options, rates, std::vector{4.0, 3.0, 2.0, 1.0}));
@@ -134,7 +134,7 @@ TEST_CASE("a sweep that makes no sense is refused") {
   refuses({.min_lr = 0}, "0 < min_lr < max_lr");
   refuses({.min_lr = 1, .max_lr = 1}, "got 1 and 1");
   refuses({.max_lr = kInf}, "finite");
-  refuses({.min_lr = kNan}, "min_lr");
+  refuses({.min_lr = kBroken}, "min_lr");
   refuses({.steps = 1}, "steps must be at least 2, got 1");
   refuses({.smoothing = 1}, "smoothing must be in [0, 1), got 1");
   refuses({.early_stop_threshold = 0.5}, "early_stop_threshold must be at least 1, got 0.5");

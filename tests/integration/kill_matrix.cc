@@ -26,7 +26,6 @@
 #include "troupe/runtime/log/event_log_verify.h"
 
 using namespace troupe;
-namespace fs = std::filesystem;
 
 namespace {
 
@@ -49,7 +48,7 @@ struct Blow {
 /// The training process, with its output in a file.
 class Process {
  public:
-  Process(const KilledRun& run, const fs::path& output) {
+  Process(const KilledRun& run, const std::filesystem::path& output) {
     std::vector<std::string> words{"kill_matrix", "--train", run.run_dir.string(), "--threads",
                                    std::to_string(run.num_threads)};
     const auto add_option = [&](const char* name, const std::string& value) {
@@ -89,7 +88,7 @@ class Process {
 };
 
 /// Everything that two equal runs have in common at their end, item by item.
-Fingerprint fingerprint(const fs::path& run_dir) {
+Fingerprint fingerprint(const std::filesystem::path& run_dir) {
   Fingerprint items = checkpoint_items(run_dir / "checkpoints" / "final.ckpt");
   items["run_state"] = fold_event_log(run_dir / "events").deterministic_bytes();
   items["events"] = shared_events(run_dir);
@@ -104,8 +103,8 @@ class KillMatrix {
 
   /// The unbroken run: what the others are held to, how long it takes, and how often it visits each fault point.
   void run_unbroken() {
-    const fs::path run_dir = folder_.path() / "unbroken";
-    const fs::path visits = folder_.path() / "visits";
+    const std::filesystem::path run_dir = folder_.path() / "unbroken";
+    const std::filesystem::path visits = folder_.path() / "visits";
     const auto started = std::chrono::steady_clock::now();
     KilledRun run = how_;
     run.run_dir = run_dir;
@@ -130,10 +129,10 @@ class KillMatrix {
 
   /// One run that is broken off up to three times, `kills_left` at most. Returns how often it was.
   int run_broken(int kills_left, bool keep) {
-    const fs::path run_dir = folder_.path() / "run";
-    const fs::path output = folder_.path() / "output";
-    fs::remove_all(run_dir);
-    fs::remove(output);
+    const std::filesystem::path run_dir = folder_.path() / "run";
+    const std::filesystem::path output = folder_.path() / "output";
+    std::filesystem::remove_all(run_dir);
+    std::filesystem::remove(output);
     const int wanted = std::min(kills_left, std::uniform_int_distribution<int>(1, 3)(random_));
     std::vector<std::string> blows;
     int status = 0;
@@ -160,8 +159,9 @@ class KillMatrix {
       }
       std::cout << std::endl;
       if (keep) {
-        const fs::path kept = fs::current_path() / ("kill_matrix_run" + std::to_string(kept_++));
-        fs::copy(run_dir, kept, fs::copy_options::recursive);
+        const std::filesystem::path kept =
+            std::filesystem::current_path() / ("kill_matrix_run" + std::to_string(kept_++));
+        std::filesystem::copy(run_dir, kept, std::filesystem::copy_options::recursive);
         std::cout << "  kept as " << kept.string() << std::endl;
       }
     }
@@ -184,7 +184,7 @@ class KillMatrix {
     return blow;
   }
 
-  int strike(const fs::path& run_dir, const fs::path& output, const Blow& blow) const {
+  int strike(const std::filesystem::path& run_dir, const std::filesystem::path& output, const Blow& blow) const {
     KilledRun run = how_;
     run.run_dir = run_dir;
     run.fault = blow.fault;

@@ -160,6 +160,24 @@ TEST_CASE("every file that a page names or links is there") {
   CHECK(named > 20);
 }
 
+TEST_CASE("every page that a comment in the code names is there") {
+  static const std::regex page(R"((\bdocs/[\w./-]+\.md)\b)");
+  size_t named = 0;
+  for (const char* folder : {"proto", "runtime", "callbacks", "actors", "deploy", "examples", "tests", "cmake"}) {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(kRoot / folder)) {
+      if (!entry.is_regular_file() || entry.path().extension() == ".md" || entry.path().extension() == ".gz") {
+        continue;
+      }
+      CAPTURE(entry.path());
+      for (const auto& name : matches(read_file(entry.path()), page)) {
+        CHECK_MESSAGE(std::filesystem::exists(kRoot / name), name);
+        ++named;
+      }
+    }
+  }
+  CHECK(named > 5);
+}
+
 TEST_CASE("a file that is not there is found missing, however a page names it") {
   const std::string text =
       "[the loop](runtime/none.cc), `runtime/loop/none.h`,\nactors/none.h\n#include <troupe/none.h>\n"

@@ -19,14 +19,14 @@ case "${1:-}" in
 esac
 ./deploy/setup.sh --lint
 
-# join FILE SOURCE...: writes the sources into FILE one after the other, behind a line that names each. Where there are many programs, each
-# has a main of its own name.
+# join FILE SOURCE...: writes the sources into FILE one after the other, behind a line that names each. Of the tests and
+# examples each has a main of its own name.
 join() {
   local joined=$1 source number=0
   shift
   for source in "$@"; do
     printf '// source: %s\n' "$source"
-    if [[ $source != deploy/* ]]; then printf '#undef main\n#define main main_%d\n' "$((++number))"; fi
+    if [[ $source == tests/* || $source == examples/* ]]; then printf '#undef main\n#define main main_%d\n' "$((++number))"; fi
     cat "$source"
   done >"$joined"
 }

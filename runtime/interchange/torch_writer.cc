@@ -1,3 +1,5 @@
+#include <functional>
+#include <numeric>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,7 +54,7 @@ class PickleText {
 /// torch._utils._rebuild_tensor_v2(storage, offset, size, stride, requires_grad, backward_hooks).
 void append_tensor(PickleText& pickle, const v1::TensorInfo& tensor, size_t index) {
   const auto shape = shape_of(tensor);
-  const auto elements = static_cast<int64_t>(tensor.bytes() / dtype_bytes(tensor.dtype()));
+  const auto elements = std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
   pickle.string(tensor.name()).global("torch._utils", "_rebuild_tensor_v2").code("(");
   pickle.code("(").string("storage").global("torch", dtype_names(tensor.dtype()).storage);
   pickle.string(std::to_string(index)).string("cpu").number(elements).code("tQ");

@@ -64,15 +64,15 @@ void Relay::run() {
   }
 }
 
-std::optional<size_t> Relay::work() {
+std::optional<size_t> Relay::work(HandOn hand_on) {
   const std::lock_guard lock(working_);
   if (failed_) {
     return std::nullopt;
   }
   queue_->take(items_);
-  const size_t count = items_.size();
+  const size_t count = items_.size() + to_log_.size() + to_callbacks_.size();
   try {
-    process(items_);
+    process(items_, hand_on);
     relieve_shared_threads();
   } catch (...) {
     failed_ = true;
@@ -85,7 +85,7 @@ std::optional<size_t> Relay::work() {
   return failed_ ? std::nullopt : std::optional(count);
 }
 
-void Relay::process(std::vector<QueueItem>& items) {
+void Relay::process(std::vector<QueueItem>& items, HandOn hand_on) {
   for (auto& item : items) {
     if (item.event) {
       accept(std::move(item.event), std::move(item.outputs));
@@ -99,7 +99,9 @@ void Relay::process(std::vector<QueueItem>& items) {
     }
   }
   report_health();
-  hand_on();
+  if (hand_on == HandOn::kNow) {
+    this->hand_on();
+  }
 }
 
 void Relay::accept(std::shared_ptr<Event> event, std::shared_ptr<const StepOutputs> outputs) {
@@ -187,6 +189,12 @@ void Relay::add_task(Subscriber& subscriber, std::function<void(CallbackHost&)> 
   if (subscriber.host->lane().add(LaneTask{state_.seq(), std::move(task)})) {
     caf::anon_send(subscriber.actor, WorkLane());
   }
+}
+
+bool Relay::has_something_for(const Subscriber& subscriber) const {
+  return std::any_of(to_callbacks_.begin(), to_callbacks_.end(), [&](const Delivery& delivery) {
+    return subscriber.info.observes[delivery.event->body_case()];
+  });
 }
 
 void Relay::relieve_shared_threads() {

@@ -30,7 +30,7 @@ struct Subscriber {
 
 /// Ask controllers about the event.
 struct AskRequest : RelayRequest {
-  std::vector<size_t> asked;  ///< Places of the subscribers.
+  std::vector<size_t> asked;  ///< Places of the subscribers. The caller works the lanes of the prompt ones off.
   std::shared_ptr<RoundCollector> round;
   std::shared_ptr<std::atomic<uint64_t>> seq;  ///< Takes the event's seq before the round is complete.
 };
@@ -85,14 +85,19 @@ class Relay {
         SpawnOwn spawn_own, Options options);
 
   void run();
-  /// Does what there is to do in the queue. How many items that was; none when the relay has failed, which is then the
-  /// run's failure. Any thread: one at a time, a second one waits for the first.
-  std::optional<size_t> work();
+  /// When what has been accepted goes to the log and to the callbacks. Later: the relay's thread does it within a few
+  /// milliseconds; the caller need not wake them.
+  enum class HandOn { kNow, kLater };
+
+  /// Does what there is to do in the queue. How many items that was, with those that had not been handed on before;
+  /// none when the relay has failed, which is then the run's failure. Any thread: one at a time, a second one waits for
+  /// the first.
+  std::optional<size_t> work(HandOn hand_on = HandOn::kNow);
   /// Returns when what is being handed on has reached the log and the callbacks alike. Any thread but the relay's.
   void await_turn() { const std::lock_guard lock(working_); }
 
  private:
-  void process(std::vector<QueueItem>& items);
+  void process(std::vector<QueueItem>& items, HandOn hand_on);
   void accept(std::shared_ptr<Event> event, std::shared_ptr<const StepOutputs> outputs = nullptr);
   void announce_callbacks();
   /// Gives the others threads of their own when hooks occupy all that they share.
@@ -107,6 +112,8 @@ class Relay {
   void hand_to_log();
   void hand_to_callbacks();
   void add_task(Subscriber& subscriber, std::function<void(CallbackHost&)> task);
+  /// Whether something has been accepted and not handed on that the subscriber takes.
+  bool has_something_for(const Subscriber& subscriber) const;
   std::shared_ptr<const RunState> snapshot();
 
   std::shared_ptr<EventQueue> queue_;

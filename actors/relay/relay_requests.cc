@@ -1,4 +1,5 @@
 // What the relay does for the loop besides handing on events.
+#include <algorithm>
 #include <caf/send.hpp>
 
 #include "troupe/actors/relay/relay.h"
@@ -35,13 +36,28 @@ void Relay::fulfil(RelayRequest& request) {
 void Relay::ask(AskRequest& request) {
   const auto run = snapshot();
   request.seq->store(last_event_->seq());
-  hand_to_callbacks();  // The log is woken when those are at work that the loop waits for.
-  for (const size_t asked : request.asked) {
-    add_task(subscribers_[asked], [event = last_event_, run, round = request.round](CallbackHost& host) {
-      host.decide(*event, *run, *round);
-    });
+  const auto is_prompt = [this](size_t place) { return subscribers_[place].info.policy.prompt; };
+  // Where the loop runs every hook itself, nobody has to be woken now, unless one of them is to take events first.
+  const bool hands_on = std::any_of(request.asked.begin(), request.asked.end(), [&](size_t place) {
+    return !is_prompt(place) || has_something_for(subscribers_[place]);
+  });
+  if (hands_on) {
+    hand_to_callbacks();  // The log is woken when those are at work that the loop waits for.
   }
-  hand_to_log();
+  for (const size_t asked : request.asked) {
+    auto& subscriber = subscribers_[asked];
+    auto task = [event = last_event_, run, round = request.round](CallbackHost& host) {
+      host.decide(*event, *run, *round);
+    };
+    if (is_prompt(asked)) {
+      subscriber.host->lane().add(LaneTask{state_.seq(), std::move(task)});
+    } else {
+      add_task(subscriber, std::move(task));
+    }
+  }
+  if (hands_on) {
+    hand_to_log();
+  }
 }
 
 void Relay::lend(LendRequest& request) {

@@ -158,7 +158,11 @@ Round RunSystem::ask(std::shared_ptr<Event> event, std::shared_ptr<const StepOut
   request->seq = std::make_shared<std::atomic<uint64_t>>(0);
   const auto collector = request->round;
   const auto seq = request->seq;
-  relay_here({std::move(event), std::move(request), std::move(outputs)});
+  const bool all_prompt = std::all_of(to_ask_.begin(), to_ask_.end(),
+                                      [this](size_t place) { return subscribers_[place].info.policy.prompt; });
+  relay_here({std::move(event), std::move(request), std::move(outputs)},
+             all_prompt ? Relay::HandOn::kLater : Relay::HandOn::kNow);
+  answer_promptly();
 
   Round round;
   for (const size_t place : given_up) {
@@ -170,6 +174,15 @@ Round RunSystem::ask(std::shared_ptr<Event> event, std::shared_ptr<const StepOut
   take_answers(*collector, asked_about->body_case(), round);
   sort_canonically(round.decisions);
   return round;
+}
+
+void RunSystem::answer_promptly() {
+  constexpr std::chrono::seconds kTurn{1};
+  for (const size_t place : to_ask_) {
+    const auto& subscriber = subscribers_[place];
+    while (subscriber.info.policy.prompt && subscriber.host->work(kTurn)) {
+    }
+  }
 }
 
 void RunSystem::wait_for_answers(RoundCollector& collector, const Event& event, Round& round) {

@@ -214,9 +214,9 @@ void RunSystem::push(QueueItem item, bool wakes_relay) {
   }
 }
 
-void RunSystem::relay_here(QueueItem item) {
+void RunSystem::relay_here(QueueItem item, Relay::HandOn hand_on) {
   push(std::move(item), /*wakes_relay=*/false);
-  relay_->work();
+  relay_->work(hand_on);
 }
 
 void RunSystem::await_checkpoint_slot(const std::string& path) {

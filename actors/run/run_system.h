@@ -85,7 +85,9 @@ class RunSystem : public EventSink {
   caf::actor spawn_own(const std::shared_ptr<CallbackHost>& host, const char* thread_name);
   void push(QueueItem item, bool wakes_relay = true);
   /// The same, and does the relay's work up to it on this thread: for what the loop then waits for.
-  void relay_here(QueueItem item);
+  void relay_here(QueueItem item, Relay::HandOn hand_on = Relay::HandOn::kNow);
+  /// Runs the hooks of those who are asked and prompt, after what their lanes held before.
+  void answer_promptly();
   void throw_if_failed() const;
   /// Waits for all of them, and deals with those that are late as their policies say; fills in whom it detached.
   void wait_for_answers(RoundCollector& collector, const Event& event, Round& round);

@@ -14,6 +14,7 @@ void CallbackPolicy::describe(OptionVisitor& visit) {
   visit("deadline_s", deadline_s, "Seconds to wait for a controller; none: as the trainer says; inf: for ever.")
       .greater_than(0);
   visit("own_thread", own_thread, "Its hooks may block for long: give them a thread of their own.");
+  visit("prompt", prompt, "Its controller hooks never block: the loop runs them itself, without a deadline.");
 }
 
 }  // namespace troupe

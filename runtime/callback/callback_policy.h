@@ -76,6 +76,9 @@ struct CallbackPolicy {
   /// Seconds that the loop waits for a controller; inf: for ever. Unset: trainer option controller_deadline_s.
   std::optional<double> deadline_s = std::nullopt;
   bool own_thread = false;  ///< Its hooks may block for long: they get a thread of their own. Controllers always do.
+  /// Its controller hooks never block and are trusted to return at once: the waiting loop runs them itself, which saves
+  /// waking another thread. There is no deadline for them. The built-in controllers are.
+  bool prompt = false;
 
   void describe(OptionVisitor& visit);
 };

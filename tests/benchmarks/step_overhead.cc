@@ -95,6 +95,10 @@ struct Controller {
   int64_t steps = 0;
   void on(const TrainBatchEnded& /*event*/, Control& /*control*/) { ++steps; }
 };
+/// The loop runs its hook itself.
+struct PromptController : Controller {
+  static constexpr CallbackPolicy kPolicy{.prompt = true};
+};
 /// Sleeps for a second over every batch, in the threads that observers share and with a lane of 100 events.
 struct Sleeper {
   static constexpr CallbackPolicy kPolicy{.lane = LanePolicy::kDropOldest, .lane_events_max = 100};
@@ -276,6 +280,8 @@ int time_small_step(const Settings& settings) {
       {"the usual set", with(add_usual_set, true)},
       {"1 controller at every batch", with(add_some<Controller>(1))},
       {"5 controllers at every batch", with(add_some<Controller>(5))},
+      {"1 prompt controller at every batch", with(add_some<PromptController>(1))},
+      {"5 prompt controllers at every batch", with(add_some<PromptController>(5))},
   };
   if (!device.is_cpu()) {
     rows.insert(rows.begin() + 1, Row{"bare loop that reads the loss", [=] { return run_bare(steps, device, true); }});

@@ -1,7 +1,9 @@
 // Rounds of controllers: who is asked, what counts, and what becomes of those that fail or are late.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <future>
+#include <set>
 #include <stdexcept>
 #include <thread>
 
@@ -66,6 +68,25 @@ struct LateVoter {
   }
 };
 
+/// Runs on the loop's thread when it decides.
+struct PromptVoter {
+  static constexpr CallbackPolicy kPolicy{.prompt = true};
+  std::string state_key() const { return "b"; }
+  std::set<std::thread::id> threads = {};
+  int validations = 0;
+  void on(const ValidationEnded& /*event*/) { ++validations; }
+  void on(const TrainBatchEnded& /*event*/, Control& control) {
+    threads.insert(std::this_thread::get_id());
+    control.stop(std::to_string(validations) + " validations before");
+  }
+};
+
+struct BatchCounter {
+  std::string state_key() const { return "BatchCounter"; }
+  int batches = 0;
+  void on(const TrainBatchEnded& /*event*/) { ++batches; }
+};
+
 /// Keeps the loop waiting until another hook has returned.
 struct PatientVoter {
   std::string state_key() const { return "PatientVoter"; }
@@ -102,6 +123,54 @@ TEST_CASE("all controllers of an event see the same state, and answer in canonic
   for (const auto& voter : voters) {
     CHECK(voter->callback->seen == steps);
   }
+}
+
+TEST_CASE("the loop runs the hooks of prompt controllers itself, after the events that they observe, in the same round") {
+  ActorRun run;
+  const auto voter = run.add(Voter{20, "a", {}});
+  const auto prompt = run.add(PromptVoter(), PromptVoter::kPolicy);
+  run.start();
+  for (uint64_t step = 1; step <= 20; ++step) {
+    Event validated;
+    validated.mutable_validation_ended();
+    run.emit(std::move(validated));
+    const Round round = run.ask_batch();
+    REQUIRE(round.decisions.size() == (step == 20 ? 2 : 1));
+    CHECK(round.decisions.back().from == "b");
+    CHECK(round.decisions.back().command.stop().reason() == std::to_string(step) + " validations before");
+  }
+  run.finish();
+  CHECK(voter->callback->seen.size() == 20);
+  CHECK(prompt->callback->threads == std::set{std::this_thread::get_id()});
+}
+
+TEST_CASE("what only prompt controllers were asked about is in the log and with the observers at the end") {
+  ActorRun run;
+  const auto seen = run.add(BatchCounter());
+  run.add(PromptVoter(), PromptVoter::kPolicy);
+  run.start();
+  for (int step = 0; step < 100; ++step) {
+    CHECK(run.ask_batch().decisions.size() == 1);
+  }
+  run.finish();
+  CHECK(seen->callback->batches == 100);
+  const auto events = logged_events(run.path());
+  CHECK(std::count_if(events.begin(), events.end(), [](const Event& event) { return event.has_train_batch_ended(); }) ==
+        100);
+}
+
+TEST_CASE("a prompt controller that throws is detached where its policy says so, and is not asked again") {
+  struct PromptThrower {
+    static constexpr CallbackPolicy kPolicy{.on_failure = FailurePolicy::kDetach, .prompt = true};
+    void on(const TrainBatchEnded& /*event*/, Control& /*control*/) { throw std::runtime_error("no answer"); }
+    std::string state_key() const { return "PromptThrower"; }
+  };
+  ActorRun run;
+  run.add(PromptThrower(), PromptThrower::kPolicy);
+  run.start();
+  CHECK(run.ask_batch().detached == std::vector<std::string>{"PromptThrower"});
+  CHECK_FALSE(run.system().asks(*run.fresh_batch()));
+  run.finish();
 }
 
 TEST_CASE("a controller that throws ends the run with its name") {

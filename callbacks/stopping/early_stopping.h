@@ -5,6 +5,7 @@
 #include <string>
 
 #include "troupe/callbacks/monitor.h"
+#include "troupe/runtime/callback/callback_policy.h"
 #include "troupe/runtime/callback/control.h"
 #include "troupe/runtime/event/event.h"
 #include "troupe/runtime/state/state_dict.h"
@@ -36,6 +37,9 @@ struct EarlyStoppingOptions {
 /// that held.
 class EarlyStopping {
  public:
+  /// Nothing in its hooks waits for anything.
+  static constexpr CallbackPolicy kPolicy{.prompt = true};
+
   /// Why it votes, by Lightning's numbers.
   enum class Reason { kNotStopped = 0, kStoppingThreshold, kDivergenceThreshold, kPatienceExhausted, kNonFiniteMetric };
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "troupe/runtime/callback/ask_when.h"
+#include "troupe/runtime/callback/callback_policy.h"
 #include "troupe/runtime/callback/control.h"
 #include "troupe/runtime/event/event.h"
 #include "troupe/runtime/options/options.h"
@@ -38,6 +39,9 @@ struct TimerOptions {
 /// Timer otherwise.
 class Timer {
  public:
+  /// Nothing in its hooks waits for anything.
+  static constexpr CallbackPolicy kPolicy{.prompt = true};
+
   /// Throws ConfigError when `duration` is none.
   explicit Timer(TimerOptions options);
 

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "troupe/runtime/callback/callback_policy.h"
 #include "troupe/runtime/callback/control.h"
 #include "troupe/runtime/event/event.h"
 #include "troupe/runtime/options/options.h"
@@ -32,6 +33,9 @@ struct LearningRateMonitorOptions {
 /// without being told again.
 class LearningRateMonitor {
  public:
+  /// Nothing in its hooks waits for anything.
+  static constexpr CallbackPolicy kPolicy{.prompt = true};
+
   explicit LearningRateMonitor(LearningRateMonitorOptions options = {}) : options_(options) {}
 
   void on(const FitStarted& event, Control& control);

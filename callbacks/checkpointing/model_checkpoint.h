@@ -11,6 +11,7 @@
 #include "troupe/callbacks/monitor.h"
 #include "troupe/callbacks/top_k.h"
 #include "troupe/runtime/callback/ask_when.h"
+#include "troupe/runtime/callback/callback_policy.h"
 #include "troupe/runtime/callback/control.h"
 #include "troupe/runtime/event/event.h"
 #include "troupe/runtime/event/run_state.h"
@@ -54,6 +55,9 @@ struct ModelCheckpointOptions {
 /// (docs/adr/0014-saves-that-fail.md). What it says of its models to people, though, names no file whose save failed.
 class ModelCheckpoint {
  public:
+  /// Nothing in its hooks waits for anything.
+  static constexpr CallbackPolicy kPolicy{.prompt = true};
+
   /// Throws ConfigError for a bad template, or options that make no sense together.
   explicit ModelCheckpoint(ModelCheckpointOptions options = {});
 

@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "troupe/callbacks/builtin_callbacks.h"
+#include "troupe/callbacks/live_callbacks.h"
 #include "troupe/deploy/flags.h"
 #include "troupe/runtime/base/error.h"
 #include "troupe/runtime/base/version.h"
@@ -261,6 +262,7 @@ std::string one_line_error() {
 Experiment::Experiment(std::string name, std::string description)
     : name_(std::move(name)), description_(std::move(description)) {
   register_builtin_callbacks(registry);
+  register_live_callbacks(registry);
 }
 
 int run(int argc, char** argv, Experiment& experiment) {

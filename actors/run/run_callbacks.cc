@@ -5,11 +5,11 @@
 #include <iterator>
 #include <utility>
 
-#include "troupe/callbacks/csv_logger.h"
-#include "troupe/callbacks/model_checkpoint.h"
-#include "troupe/callbacks/model_summary.h"
-#include "troupe/callbacks/progress_bar.h"
-#include "troupe/callbacks/timer.h"
+#include "troupe/callbacks/checkpointing/model_checkpoint.h"
+#include "troupe/callbacks/logging/csv_logger.h"
+#include "troupe/callbacks/monitoring/model_summary.h"
+#include "troupe/callbacks/progress/progress_bar.h"
+#include "troupe/callbacks/stopping/timer.h"
 #include "troupe/runtime/base/error.h"
 #include "troupe/runtime/base/tensor_names.h"
 #include "troupe/runtime/base/utf8.h"

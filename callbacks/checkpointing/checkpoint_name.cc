@@ -1,4 +1,4 @@
-#include "troupe/callbacks/checkpoint_name.h"
+#include "troupe/callbacks/checkpointing/checkpoint_name.h"
 
 #include <algorithm>
 #include <array>
@@ -6,7 +6,7 @@
 #include <regex>
 #include <utility>
 
-#include "troupe/callbacks/python_format.h"
+#include "troupe/callbacks/common/python_format.h"
 #include "troupe/runtime/base/error.h"
 
 namespace troupe {

@@ -1,4 +1,4 @@
-#include "troupe/callbacks/model_checkpoint.h"
+#include "troupe/callbacks/checkpointing/model_checkpoint.h"
 
 #include <unistd.h>
 
@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "troupe/callbacks/python_format.h"
+#include "troupe/callbacks/common/python_format.h"
 #include "troupe/runtime/base/duration.h"
 #include "troupe/runtime/base/error.h"
 #include "troupe/runtime/file/file.h"

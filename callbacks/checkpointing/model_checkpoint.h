@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "troupe/callbacks/checkpoint_name.h"
-#include "troupe/callbacks/monitor.h"
-#include "troupe/callbacks/top_k.h"
+#include "troupe/callbacks/checkpointing/checkpoint_name.h"
+#include "troupe/callbacks/checkpointing/top_k.h"
+#include "troupe/callbacks/common/monitor.h"
 #include "troupe/runtime/callback/ask_when.h"
 #include "troupe/runtime/callback/callback_policy.h"
 #include "troupe/runtime/callback/control.h"

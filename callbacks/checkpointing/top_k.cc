@@ -1,4 +1,4 @@
-#include "troupe/callbacks/top_k.h"
+#include "troupe/callbacks/checkpointing/top_k.h"
 
 #include <algorithm>
 #include <map>

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "troupe/callbacks/monitor.h"
+#include "troupe/callbacks/common/monitor.h"
 #include "troupe/runtime/state/state_dict.h"
 
 namespace troupe {

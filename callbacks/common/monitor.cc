@@ -1,4 +1,4 @@
-#include "troupe/callbacks/monitor.h"
+#include "troupe/callbacks/common/monitor.h"
 
 namespace troupe {
 

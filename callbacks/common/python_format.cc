@@ -1,4 +1,4 @@
-#include "troupe/callbacks/python_format.h"
+#include "troupe/callbacks/common/python_format.h"
 
 #include <array>
 #include <charconv>

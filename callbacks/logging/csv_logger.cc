@@ -1,10 +1,10 @@
-#include "troupe/callbacks/csv_logger.h"
+#include "troupe/callbacks/logging/csv_logger.h"
 
 #include <iostream>
 #include <utility>
 #include <vector>
 
-#include "troupe/callbacks/python_format.h"
+#include "troupe/callbacks/common/python_format.h"
 #include "troupe/runtime/base/number_text.h"
 
 namespace troupe {

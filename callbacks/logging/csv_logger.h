@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "troupe/callbacks/csv_table.h"
+#include "troupe/callbacks/logging/csv_table.h"
 #include "troupe/runtime/event/event.h"
 #include "troupe/runtime/event/run_state.h"
 #include "troupe/runtime/options/options.h"

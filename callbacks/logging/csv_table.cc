@@ -1,4 +1,4 @@
-#include "troupe/callbacks/csv_table.h"
+#include "troupe/callbacks/logging/csv_table.h"
 
 #include <unistd.h>
 

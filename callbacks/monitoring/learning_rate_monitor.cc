@@ -1,4 +1,4 @@
-#include "troupe/callbacks/learning_rate_monitor.h"
+#include "troupe/callbacks/monitoring/learning_rate_monitor.h"
 
 namespace troupe {
 

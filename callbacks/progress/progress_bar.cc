@@ -1,4 +1,4 @@
-#include "troupe/callbacks/progress_bar.h"
+#include "troupe/callbacks/progress/progress_bar.h"
 
 #include <sys/ioctl.h>
 #include <unistd.h>

@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-#include "troupe/callbacks/progress_text.h"
+#include "troupe/callbacks/progress/progress_text.h"
 #include "troupe/runtime/event/event.h"
 #include "troupe/runtime/event/run_state.h"
 #include "troupe/runtime/options/options.h"

@@ -1,4 +1,4 @@
-#include "troupe/callbacks/early_stopping.h"
+#include "troupe/callbacks/stopping/early_stopping.h"
 
 #include <array>
 #include <cmath>
@@ -6,7 +6,7 @@
 #include <iostream>
 #include <utility>
 
-#include "troupe/callbacks/python_format.h"
+#include "troupe/callbacks/common/python_format.h"
 #include "troupe/runtime/base/error.h"
 #include "troupe/runtime/options/options.h"
 

@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "troupe/callbacks/monitor.h"
+#include "troupe/callbacks/common/monitor.h"
 #include "troupe/runtime/callback/callback_policy.h"
 #include "troupe/runtime/callback/control.h"
 #include "troupe/runtime/event/event.h"

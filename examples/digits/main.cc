@@ -5,8 +5,8 @@
 //   digits fit --help                     every option
 #include <torch/torch.h>
 
-#include <troupe/callbacks/early_stopping.h>
-#include <troupe/callbacks/model_checkpoint.h>
+#include <troupe/callbacks/checkpointing/model_checkpoint.h>
+#include <troupe/callbacks/stopping/early_stopping.h>
 #include <troupe/deploy/run.h>
 #include "examples/digits/digits_data.h"
 #include "examples/digits/digits_net.h"

@@ -9,7 +9,7 @@
 #include "tests/support/files.h"
 #include "tests/support/tiny_fit.h"
 #include "troupe/actors/trainer.h"
-#include "troupe/callbacks/model_checkpoint.h"
+#include "troupe/callbacks/checkpointing/model_checkpoint.h"
 #include "troupe/runtime/base/error.h"
 #include "troupe/runtime/log/event_log_verify.h"
 #include "troupe/runtime/log/run_directory.h"

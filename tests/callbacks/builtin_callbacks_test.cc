@@ -5,13 +5,13 @@
 #include <concepts>
 #include <nlohmann/json.hpp>
 
-#include "troupe/callbacks/csv_logger.h"
-#include "troupe/callbacks/early_stopping.h"
-#include "troupe/callbacks/learning_rate_monitor.h"
-#include "troupe/callbacks/model_checkpoint.h"
-#include "troupe/callbacks/model_summary.h"
-#include "troupe/callbacks/progress_bar.h"
-#include "troupe/callbacks/timer.h"
+#include "troupe/callbacks/checkpointing/model_checkpoint.h"
+#include "troupe/callbacks/logging/csv_logger.h"
+#include "troupe/callbacks/monitoring/learning_rate_monitor.h"
+#include "troupe/callbacks/monitoring/model_summary.h"
+#include "troupe/callbacks/progress/progress_bar.h"
+#include "troupe/callbacks/stopping/early_stopping.h"
+#include "troupe/callbacks/stopping/timer.h"
 #include "troupe/runtime/base/error.h"
 
 using namespace troupe;

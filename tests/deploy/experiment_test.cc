@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "troupe/callbacks/csv_logger.h"
+#include "troupe/callbacks/logging/csv_logger.h"
 
 using namespace troupe;
 

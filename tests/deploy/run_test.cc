@@ -13,7 +13,7 @@
 #include "tests/support/files.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_module.h"
-#include "troupe/callbacks/model_checkpoint.h"
+#include "troupe/callbacks/checkpointing/model_checkpoint.h"
 #include "troupe/deploy/experiment.h"
 
 using namespace troupe;

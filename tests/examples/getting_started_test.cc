@@ -9,7 +9,7 @@
 
 #include "tests/support/temporary_folder.h"
 #include "troupe/actors/trainer.h"
-#include "troupe/callbacks/model_checkpoint.h"
+#include "troupe/callbacks/checkpointing/model_checkpoint.h"
 #include "troupe/runtime/data/tensor_dataset.h"
 #include "troupe/runtime/module/load_weights.h"
 

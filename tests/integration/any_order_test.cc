@@ -11,10 +11,10 @@
 #include "tests/support/run_fingerprint.h"
 #include "tests/support/tiny_fit.h"
 #include "troupe/actors/trainer.h"
-#include "troupe/callbacks/csv_logger.h"
-#include "troupe/callbacks/early_stopping.h"
-#include "troupe/callbacks/learning_rate_monitor.h"
-#include "troupe/callbacks/model_checkpoint.h"
+#include "troupe/callbacks/checkpointing/model_checkpoint.h"
+#include "troupe/callbacks/logging/csv_logger.h"
+#include "troupe/callbacks/monitoring/learning_rate_monitor.h"
+#include "troupe/callbacks/stopping/early_stopping.h"
 
 using namespace troupe;
 namespace fs = std::filesystem;

@@ -12,7 +12,7 @@
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_fit.h"
 #include "troupe/actors/trainer.h"
-#include "troupe/callbacks/model_checkpoint.h"
+#include "troupe/callbacks/checkpointing/model_checkpoint.h"
 #include "troupe/runtime/base/error.h"
 #include "troupe/runtime/event/run_clock.h"
 

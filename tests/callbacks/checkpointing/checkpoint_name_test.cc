@@ -1,4 +1,4 @@
-#include "troupe/callbacks/checkpoint_name.h"
+#include "troupe/callbacks/checkpointing/checkpoint_name.h"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "troupe/callbacks/model_checkpoint.h"
+#include "troupe/callbacks/checkpointing/model_checkpoint.h"
 
 #include <doctest/doctest.h>
 

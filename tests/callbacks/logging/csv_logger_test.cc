@@ -1,4 +1,4 @@
-#include "troupe/callbacks/csv_logger.h"
+#include "troupe/callbacks/logging/csv_logger.h"
 
 #include <doctest/doctest.h>
 

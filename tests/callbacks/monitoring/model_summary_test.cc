@@ -1,4 +1,4 @@
-#include "troupe/callbacks/model_summary.h"
+#include "troupe/callbacks/monitoring/model_summary.h"
 
 #include <doctest/doctest.h>
 

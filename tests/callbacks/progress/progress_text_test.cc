@@ -1,4 +1,4 @@
-#include "troupe/callbacks/progress_text.h"
+#include "troupe/callbacks/progress/progress_text.h"
 
 #include <doctest/doctest.h>
 

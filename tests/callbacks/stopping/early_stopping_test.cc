@@ -1,4 +1,4 @@
-#include "troupe/callbacks/early_stopping.h"
+#include "troupe/callbacks/stopping/early_stopping.h"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "troupe/callbacks/timer.h"
+#include "troupe/callbacks/stopping/timer.h"
 
 #include <doctest/doctest.h>
 

@@ -320,9 +320,7 @@ void ModelCheckpoint::save_last(Control& control) {
 }
 
 void ModelCheckpoint::report_missing_monitor(const RunState& run) {
-  const std::string message = "`ModelCheckpoint(monitor=" + python_repr(options_.monitor) +
-                              ")` could not find the monitored key in the logged metrics: " + logged_metric_names(run) +
-                              ". HINT: Did you log `" + options_.monitor + "` in the module?";
+  const std::string message = missing_metric("ModelCheckpoint", options_.monitor, run);
   if (run.validations() > 0) {
     throw ConfigError(message);
   }

@@ -20,19 +20,19 @@
 namespace troupe {
 
 struct ModelCheckpointOptions {
+  bool auto_insert_metric_name = true;  ///< "epoch=3" rather than "3".
   std::string dirpath = "checkpoints";  ///< Relative to the run directory, or absolute.
-  std::string filename = {};            ///< Template, see CheckpointName; empty: "{epoch}-{step}".
-  std::string monitor = {};             ///< Metric that ranks the checkpoints; empty: the newest is the best.
-  Mode mode = Mode::kMin;               ///< Whether smaller or larger is better.
-  int64_t save_top_k = 1;               ///< Checkpoints kept; -1: all, 0: none.
-  bool save_last = false;               ///< After each save also last.ckpt.
+  bool enable_version_counter = true;   ///< "-v1" for a name that it still keeps; else the file is overwritten.
   std::optional<int64_t> every_n_epochs = std::nullopt;  ///< 0: never. Unset: 1 without another trigger, else 0.
   int64_t every_n_train_steps = 0;                       ///< Optimizer steps between saves; 0: not by steps.
-  std::string train_time_interval = {};                  ///< Time between saves, "DD:HH:MM:SS"; empty: not by time.
-  bool auto_insert_metric_name = true;                   ///< "epoch=3" rather than "3".
-  bool save_weights_only = false;                        ///< Such a checkpoint cannot be resumed from.
+  std::string filename = {};                             ///< Template, see CheckpointName; empty: "{epoch}-{step}".
+  Mode mode = Mode::kMin;                                ///< Whether smaller or larger is better.
+  std::string monitor = {};  ///< Metric that ranks the checkpoints; empty: the newest is the best.
+  bool save_last = false;    ///< After each save also last.ckpt.
   std::optional<bool> save_on_train_epoch_end = std::nullopt;  ///< Where to save; unset: see ModelCheckpoint.
-  bool enable_version_counter = true;  ///< "-v1" for a name that it still keeps; else the file is overwritten.
+  int64_t save_top_k = 1;                                      ///< Checkpoints kept; -1: all, 0: none.
+  bool save_weights_only = false;                              ///< Such a checkpoint cannot be resumed from.
+  std::string train_time_interval = {};  ///< Time between saves, "DD:HH:MM:SS"; empty: not by time.
 
   void describe(OptionVisitor& visit);
   void validate() const;

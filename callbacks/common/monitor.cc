@@ -2,9 +2,9 @@
 
 namespace troupe {
 
-std::string logged_metric_names(const RunState& run) {
+std::string missing_metric(std::string_view callback, const std::string& metric, const RunState& run) {
   std::string names;
-  const auto add = [&](const std::string& name) { names += (names.empty() ? "`" : ", `") + name + "`"; };
+  const auto add = [&](const std::string& name) { names += (names.empty() ? "'" : ", '") + name + "'"; };
   for (const auto& [name, value] : run.metrics()) {
     add(name);
   }
@@ -13,7 +13,8 @@ std::string logged_metric_names(const RunState& run) {
       add(rate.name());
     }
   }
-  return names.empty() ? "none" : names;
+  return std::string(callback) + ": metric '" + metric +
+         "' is missing; logged so far: " + (names.empty() ? "nothing" : names);
 }
 
 }  // namespace troupe

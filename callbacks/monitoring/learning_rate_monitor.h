@@ -21,9 +21,9 @@ struct EnumNames<LoggingInterval> {
 };
 
 struct LearningRateMonitorOptions {
-  std::optional<LoggingInterval> logging_interval = std::nullopt;  ///< Unset: each schedule's own interval.
   bool log_momentum = false;      ///< Also "lr-Adam-momentum": the momentum, or the first beta.
   bool log_weight_decay = false;  ///< Also "lr-Adam-weight_decay".
+  std::optional<LoggingInterval> logging_interval = std::nullopt;  ///< Unset: each schedule's own interval.
 
   void describe(OptionVisitor& visit);
 };

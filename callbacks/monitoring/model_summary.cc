@@ -101,15 +101,14 @@ std::string format_model_summary(const FitStarted& fit, int64_t max_depth) {
     }
   }
   if (root.parameters() > in_children) {
-    rows.push_back({" ", "other params", "n/a", human_readable_count(root.parameters() - in_children), "n/a"});
+    rows.push_back({" ", "(its own)", "n/a", human_readable_count(root.parameters() - in_children), "n/a"});
   }
-  return format_table(rows) + total(human_readable_count(root.trainable_parameters()), "Trainable params") +
-         total(human_readable_count(root.parameters() - root.trainable_parameters()), "Non-trainable params") +
-         total(human_readable_count(root.parameters()), "Total params") +
-         total(number_text("%.3f", static_cast<double>(root.bytes()) * 1e-6),
-               "Total estimated model params size (MB)") +
-         total(std::to_string(training), "Modules in train mode") +
-         total(std::to_string(evaluating), "Modules in eval mode");
+  return format_table(rows) + total(human_readable_count(root.trainable_parameters()), "parameters that train") +
+         total(human_readable_count(root.parameters() - root.trainable_parameters()), "frozen parameters") +
+         total(human_readable_count(root.parameters()), "parameters in all") +
+         total(number_text("%.3f", static_cast<double>(root.bytes()) * 1e-6), "MB of parameters") +
+         total(std::to_string(training), "modules in train mode") +
+         total(std::to_string(evaluating), "modules in eval mode");
 }
 
 }  // namespace troupe

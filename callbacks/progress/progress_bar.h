@@ -15,8 +15,8 @@
 namespace troupe {
 
 struct ProgressBarOptions {
-  int64_t refresh_rate = 1;  ///< Batches between updates; 0: no bar.
   bool leave = false;        ///< Keep the bar of every epoch on the screen.
+  int64_t refresh_rate = 1;  ///< Batches between updates; 0: no bar.
 
   void describe(OptionVisitor& visit);
 };

@@ -13,9 +13,9 @@
 namespace troupe {
 namespace {
 
-std::string three_decimals(double value) {
+std::string short_number(double value) {
   std::array<char, 400> text{};
-  std::snprintf(text.data(), text.size(), "%.3f", value);
+  std::snprintf(text.data(), text.size(), "%.4g", value);
   return text.data();
 }
 
@@ -85,18 +85,14 @@ void EarlyStopping::check(Control& control) {
   const RunState& run = control.run();
   const auto current = run.metric(options_.monitor);
   if (!current) {
-    const std::string message =
-        "Early stopping conditioned on metric `" + options_.monitor +
-        "` which is not available. Pass in or modify your `EarlyStopping` callback to use any of the "
-        "following: " +
-        logged_metric_names(run);
+    const std::string message = missing_metric("EarlyStopping", options_.monitor, run);
     if (options_.strict) {
       throw ConfigError(message);
     }
     say(message);
     return;
   }
-  Verdict verdict = evaluate(*current);
+  Verdict verdict = evaluate(*current, run.epoch());
   if (verdict.reason != Reason::kNotStopped) {
     stopped_epoch_ = run.epoch();
     control.stop(verdict.message);
@@ -109,7 +105,7 @@ void EarlyStopping::check(Control& control) {
   message_ = std::move(verdict.message);
 }
 
-EarlyStopping::Verdict EarlyStopping::evaluate(double current) {
+EarlyStopping::Verdict EarlyStopping::evaluate(double current, uint32_t epoch) {
   last_score_ = current;
   if (Verdict verdict = judge_value(current); verdict.reason != Reason::kNotStopped) {
     return verdict;
@@ -119,31 +115,29 @@ EarlyStopping::Verdict EarlyStopping::evaluate(double current) {
     ++wait_count_;
     return judge_patience();
   }
-  std::string by;
-  if (std::isfinite(best_score_)) {
-    by = " by " + three_decimals(std::fabs(best_score_ - current)) +
-         " >= min_delta = " + python_repr(options_.min_delta);
-  }
-  say("Metric " + options_.monitor + " improved" + by + ". New best score: " + three_decimals(current));
+  const std::string before = best_text();
+  say("EarlyStopping: " + options_.monitor + " has improved to " + short_number(current) +
+      (before.empty() ? "" : " (before: " + before + ")"));
   best_score_ = current;
+  best_epoch_ = epoch;
   wait_count_ = 0;
   return {};
 }
 
 EarlyStopping::Verdict EarlyStopping::judge_value(double current) const {
-  const std::string value = options_.monitor + " = " + python_repr(current);
+  const std::string value = "EarlyStopping: " + options_.monitor + " is " + python_repr(current);
   const bool smaller = options_.mode == Mode::kMin;
+  const std::string best = best_text().empty() ? "" : " (" + best_text() + ")";
   if (options_.check_finite && !std::isfinite(current)) {
-    return {Reason::kNonFiniteMetric, "Monitored metric " + value + " is not finite. Previous best value was " +
-                                          three_decimals(best_score_) + ". Signaling Trainer to stop."};
+    return {Reason::kNonFiniteMetric, value + ", which is not finite" + best + "; stopping"};
   }
   if (const auto& limit = options_.stopping_threshold; limit && better(options_.mode, current, *limit)) {
-    return {Reason::kStoppingThreshold, "Stopping threshold reached: " + value + (smaller ? " < " : " > ") +
-                                            python_repr(*limit) + ". Signaling Trainer to stop."};
+    return {Reason::kStoppingThreshold, value + (smaller ? ", below" : ", above") + " the stopping_threshold of " +
+                                            python_repr(*limit) + "; stopping"};
   }
   if (const auto& limit = options_.divergence_threshold; limit && better(options_.mode, *limit, current)) {
-    return {Reason::kDivergenceThreshold, "Divergence threshold reached: " + value + (smaller ? " > " : " < ") +
-                                              python_repr(*limit) + ". Signaling Trainer to stop."};
+    return {Reason::kDivergenceThreshold, value + (smaller ? ", above" : ", below") + " the divergence_threshold of " +
+                                              python_repr(*limit) + best + "; stopping"};
   }
   return {};
 }
@@ -152,9 +146,16 @@ EarlyStopping::Verdict EarlyStopping::judge_patience() const {
   if (wait_count_ == 0 || wait_count_ < options_.patience) {
     return {};
   }
-  return {Reason::kPatienceExhausted,
-          "Monitored metric " + options_.monitor + " did not improve in the last " + std::to_string(wait_count_) +
-              " records. Best score: " + three_decimals(best_score_) + ". Signaling Trainer to stop."};
+  return {Reason::kPatienceExhausted, "EarlyStopping: " + options_.monitor + " has not improved for " +
+                                          std::to_string(wait_count_) + (wait_count_ == 1 ? " check" : " checks") +
+                                          (best_text().empty() ? "" : " (" + best_text() + ")") + "; stopping"};
+}
+
+std::string EarlyStopping::best_text() const {
+  if (!std::isfinite(best_score_)) {
+    return {};
+  }
+  return "best " + short_number(best_score_) + (best_epoch_ ? " in epoch " + std::to_string(*best_epoch_) : "");
 }
 
 void EarlyStopping::say(const std::string& message) const {
@@ -168,6 +169,9 @@ StateDict EarlyStopping::state_dict() const {
   state.set("wait_count", wait_count_);
   state.set("stopped_epoch", stopped_epoch_);
   state.set("best_score", best_score_);
+  if (best_epoch_) {
+    state.set("best_epoch", *best_epoch_);
+  }
   state.set("patience", options_.patience);
   state.set("stopping_reason", static_cast<int>(reason_));
   state.set("stopping_reason_message", message_);
@@ -181,6 +185,10 @@ void EarlyStopping::load_state_dict(const StateDict& state) {
   wait_count_ = state.get_int("wait_count");
   stopped_epoch_ = static_cast<uint32_t>(state.get_int("stopped_epoch"));
   best_score_ = state.get_double("best_score");
+  best_epoch_.reset();
+  if (state.contains("best_epoch")) {  // Earlier states have none.
+    best_epoch_ = static_cast<uint32_t>(state.get_int("best_epoch"));
+  }
   reason_ = static_cast<Reason>(state.get_int("stopping_reason"));
   message_ = state.get_string("stopping_reason_message");
   last_score_ = state.is_none("last_score") ? std::nullopt : std::optional(state.get_double("last_score"));

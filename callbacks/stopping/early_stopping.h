@@ -13,15 +13,15 @@
 namespace troupe {
 
 struct EarlyStoppingOptions {
-  std::string monitor = {};                                     ///< Metric to watch, as logged by the module. Required.
-  double min_delta = 0.0;                                       ///< An improvement must exceed this, strictly.
-  int64_t patience = 3;                                         ///< Checks without improvement before the vote.
-  Mode mode = Mode::kMin;                                       ///< Whether smaller or larger is better.
-  bool strict = true;                                           ///< A missing metric is an error.
   bool check_finite = true;                                     ///< NaN and infinities stop the run.
-  std::optional<double> stopping_threshold = std::nullopt;      ///< A value better than this is good enough: stop.
-  std::optional<double> divergence_threshold = std::nullopt;    ///< A value worse than this is hopeless: stop.
   std::optional<bool> check_on_train_epoch_end = std::nullopt;  ///< Where to check; unset: see EarlyStopping.
+  std::optional<double> divergence_threshold = std::nullopt;    ///< A value worse than this is hopeless: stop.
+  double min_delta = 0.0;                                       ///< An improvement must exceed this, strictly.
+  Mode mode = Mode::kMin;                                       ///< Whether smaller or larger is better.
+  std::string monitor = {};                                     ///< Metric to watch, as logged by the module. Required.
+  int64_t patience = 3;                                         ///< Checks without improvement before the vote.
+  std::optional<double> stopping_threshold = std::nullopt;      ///< A value better than this is good enough: stop.
+  bool strict = true;                                           ///< A missing metric is an error.
   bool verbose = false;                                         ///< Say on standard error what each check found.
 
   void describe(OptionVisitor& visit);
@@ -33,8 +33,7 @@ struct EarlyStoppingOptions {
 /// cast afresh on resume from the restored state and the present options. Does nothing in a sanity check, in a
 /// fast_dev_run and outside a fit.
 ///
-/// Rules and messages are those of Lightning's EarlyStopping, but that a divergence is reported with the comparison
-/// that held.
+/// Rules are those of Lightning's EarlyStopping.
 class EarlyStopping {
  public:
   /// Nothing in its hooks waits for anything.
@@ -73,16 +72,19 @@ class EarlyStopping {
   bool checks_on_train_epoch_end(const RunState& run) const;
   void check(Control& control);
   /// Counts the check and judges it.
-  Verdict evaluate(double current);
+  Verdict evaluate(double current, uint32_t epoch);
   /// The tests that depend on this value alone.
   Verdict judge_value(double current) const;
   Verdict judge_patience() const;
+  /// "best 0.026 in epoch 27"; empty before there is one.
+  std::string best_text() const;
   void say(const std::string& message) const;
 
   EarlyStoppingOptions options_;
   int64_t wait_count_ = 0;
   double best_score_;
-  std::optional<double> last_score_;  // Of the last check.
+  std::optional<uint32_t> best_epoch_;  // Counted from 0; unset: not known.
+  std::optional<double> last_score_;    // Of the last check.
   uint32_t stopped_epoch_ = 0;
   Reason reason_ = Reason::kNotStopped;
   std::string message_;

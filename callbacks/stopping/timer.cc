@@ -66,7 +66,7 @@ void Timer::check(Control& control) {
   control.stop("time limit of " + options_.duration + " reached");
   if (options_.verbose) {
     const auto elapsed_s = static_cast<int64_t>(control.elapsed_us()) / kMicrosecondsPerSecond;
-    std::cerr << "Time limit reached. Elapsed time is " + duration_text(elapsed_s) + ". Signaling Trainer to stop.\n";
+    std::cerr << "Timer: the run has run for " + duration_text(elapsed_s) + " of " + options_.duration + "; stopping\n";
   }
 }
 

@@ -26,15 +26,15 @@ class LrFinder {
   void on(const troupe::FitStarted& /*event*/, troupe::Live& live) {
     std::vector<double> rates;
     std::vector<double> losses;
-    live.run_trial({.steps = sweep_.steps,
-                    .learning_rate = [&](int64_t step) { return troupe::lr_sweep_rate(sweep_, step); },
-                    .after_step =
+    live.run_trial({.after_step =
                         [&](const troupe::TrialStep& step) {
                           rates.push_back(step.learning_rate);
                           losses.push_back(step.loss);
                           const auto smoothed = troupe::smooth_losses(losses, sweep_.smoothing);
                           return !troupe::lr_sweep_diverged(smoothed, sweep_.early_stop_threshold);
-                        }});
+                        },
+                    .learning_rate = [&](int64_t step) { return troupe::lr_sweep_rate(sweep_, step); },
+                    .steps = sweep_.steps});
     const auto smoothed = troupe::smooth_losses(losses, sweep_.smoothing);
     const auto best = troupe::suggest_learning_rate(sweep_, rates, smoothed);
     write_curve(rates, losses, smoothed);
@@ -74,7 +74,7 @@ void train(troupe::TrainerOptions options) {
   toy::Net net;
   toy::Data data;
   troupe::Trainer trainer(std::move(options));
-  trainer.add(LrFinder({.min_lr = 1e-4, .max_lr = 100, .smoothing = 0.9}));
+  trainer.add(LrFinder({.max_lr = 100, .min_lr = 1e-4, .smoothing = 0.9}));
   const auto result = trainer.fit(net, data);
   std::cout << "trained with " << troupe::shortest_text(result.state.learning_rates().front().value()) << "\nrun_dir "
             << result.run_dir << '\n';

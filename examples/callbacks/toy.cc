@@ -73,10 +73,10 @@ int run(int argc, char** argv, const std::function<void(troupe::TrainerOptions o
               << "runs/" << name << "/<run id>\n";
     return 2;
   }
-  troupe::TrainerOptions options{.max_epochs = 4,
-                                 .enable_checkpointing = false,
-                                 .enable_progress_bar = false,
+  troupe::TrainerOptions options{.enable_checkpointing = false,
                                  .enable_model_summary = false,
+                                 .enable_progress_bar = false,
+                                 .max_epochs = 4,
                                  .name = name,
                                  .run_dir = with_run_dir ? arguments[1] : ""};
   try {

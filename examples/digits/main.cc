@@ -50,7 +50,7 @@ class DigitsModule : public troupe::Module {
 
   at::Tensor training_step(const troupe::Batch& batch, int64_t /*batch_index*/) override {
     const auto loss = torch::nn::functional::cross_entropy(net_->forward(batch.data), batch.target);
-    log("train_loss", loss, {.on_step = true, .on_epoch = true, .prog_bar = true});
+    log("train_loss", loss, {.on_epoch = true, .on_step = true, .prog_bar = true});
     return loss;
   }
 
@@ -62,8 +62,8 @@ class DigitsModule : public troupe::Module {
 
   std::vector<troupe::OptimizerConfig> configure_optimizers() override {
     const auto adamw = torch::optim::AdamWOptions(options_.lr).weight_decay(options_.weight_decay);
-    return {{.optimizer = std::make_shared<torch::optim::AdamW>(parameters(), adamw),
-             .lr_schedule = troupe::lr_schedule::cosine(max_epochs_)}};
+    return {{.lr_schedule = troupe::lr_schedule::cosine(max_epochs_),
+             .optimizer = std::make_shared<torch::optim::AdamW>(parameters(), adamw)}};
   }
 
  private:
@@ -92,7 +92,7 @@ class DigitsDataModule : public troupe::DataModule {
   std::shared_ptr<troupe::DataLoader> train_dataloader() override {
     return troupe::make_data_loader(
         troupe::subset(options_.augment ? augmented_ : plain_, split_.train),
-        {.batch_size = options_.batch_size, .shuffle = true, .num_workers = options_.num_workers, .seed = seed_});
+        {.batch_size = options_.batch_size, .num_workers = options_.num_workers, .seed = seed_, .shuffle = true});
   }
   std::shared_ptr<troupe::DataLoader> val_dataloader() override { return in_order(split_.validation); }
   std::shared_ptr<troupe::DataLoader> test_dataloader() override { return in_order(split_.test); }
@@ -123,7 +123,7 @@ int main(int argc, char** argv) {
   experiment.module = [&] { return std::make_shared<DigitsModule>(model, experiment.trainer.resolved_max_epochs()); };
   experiment.data = [&] { return std::make_shared<DigitsDataModule>(data, experiment.trainer.seed); };
   experiment.add_callback("ModelCheckpoint", troupe::ModelCheckpointOptions{
-                                                 .monitor = "val_acc", .mode = troupe::Mode::kMax, .save_last = true});
+                                                 .mode = troupe::Mode::kMax, .monitor = "val_acc", .save_last = true});
   experiment.add_callback("EarlyStopping", troupe::EarlyStoppingOptions{.monitor = "val_loss", .patience = 8});
   experiment.add_callback("LearningRateMonitor");
   experiment.add_callback("CSVLogger");

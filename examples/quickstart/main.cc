@@ -35,7 +35,7 @@ int main() {
   LinearRegression module;
   Data data;
   troupe::Trainer trainer({.max_epochs = 50, .name = "quickstart"});
-  trainer.add(troupe::EarlyStopping({.monitor = "loss_epoch", .min_delta = 1e-4}));
+  trainer.add(troupe::EarlyStopping({.min_delta = 1e-4, .monitor = "loss_epoch"}));
   trainer.add(Printer());
   std::cout << trainer.fit(module, data).reason << '\n';
 }

@@ -30,7 +30,7 @@ class Classifier : public troupe::Module {
 
   at::Tensor training_step(const troupe::Batch& batch, int64_t /*batch_index*/) override {
     const auto loss = torch::nn::functional::cross_entropy(forward(batch.data), batch.target);
-    log("train_loss", loss, {.on_step = true, .on_epoch = true, .prog_bar = true});
+    log("train_loss", loss, {.on_epoch = true, .on_step = true, .prog_bar = true});
     return loss;
   }
   void validation_step(const troupe::Batch& batch, int64_t /*batch_index*/) override { evaluate(batch, "val"); }

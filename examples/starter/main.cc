@@ -59,7 +59,7 @@ int main(int argc, char** argv) {
   experiment.add_callback("Announcer");
   experiment.add_callback("ModelCheckpoint",
                           troupe::ModelCheckpointOptions{
-                              .filename = "best", .monitor = "val_acc", .mode = troupe::Mode::kMax, .save_last = true});
+                              .filename = "best", .mode = troupe::Mode::kMax, .monitor = "val_acc", .save_last = true});
   experiment.add_callback("EarlyStopping", troupe::EarlyStoppingOptions{.monitor = "val_loss", .patience = 10});
   experiment.add_callback("CSVLogger");
   return troupe::run(argc, argv, experiment);

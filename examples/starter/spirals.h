@@ -47,7 +47,7 @@ class SpiralData : public troupe::DataModule {
 
   std::shared_ptr<troupe::DataLoader> train_dataloader() override {
     return troupe::make_data_loader(std::make_shared<Spirals>(options_.points, options_.noise),
-                                    {.batch_size = options_.batch_size, .shuffle = true, .seed = seed_});
+                                    {.batch_size = options_.batch_size, .seed = seed_, .shuffle = true});
   }
   std::shared_ptr<troupe::DataLoader> val_dataloader() override { return held_out(seed_ + 1); }
   std::shared_ptr<troupe::DataLoader> test_dataloader() override { return held_out(seed_ + 2); }

@@ -62,23 +62,23 @@ constexpr std::string_view enum_name(E wanted) {
 /// How the runtime deals with one callback. A class may have its own as `static constexpr CallbackPolicy kPolicy`;
 /// Trainer::add and configuration files ("policy") override it.
 struct CallbackPolicy {
+  /// Seconds that the loop waits for a controller; inf: for ever. Unset: trainer option controller_deadline_s.
+  std::optional<double> deadline_s = std::nullopt;
   /// By default kSpill for a class with state or with a controller hook, which must be (ConfigError otherwise), and
   /// kDropOldest for others.
   std::optional<LanePolicy> lane = std::nullopt;
-  int64_t lane_events_max = 65536;     ///< Events that wait in memory, at most.
   int64_t lane_bytes_max = 256 << 20;  ///< Bytes of StepOutputs that wait in memory, at most.
+  int64_t lane_events_max = 65536;     ///< Events that wait in memory, at most.
   /// Restarts of an observer that throws, over a run; then it is detached. Unset: 5 if it can be copied or has a
   /// factory, otherwise 0.
   std::optional<int64_t> max_restarts = std::nullopt;
-  bool redeliver = true;  ///< A restarted observer gets the events since its state again. Off: it goes on from here.
-  FailurePolicy on_failure = FailurePolicy::kFail;     ///< Of a controller.
   DeadlinePolicy on_deadline = DeadlinePolicy::kFail;  ///< Of a controller.
-  /// Seconds that the loop waits for a controller; inf: for ever. Unset: trainer option controller_deadline_s.
-  std::optional<double> deadline_s = std::nullopt;
+  FailurePolicy on_failure = FailurePolicy::kFail;     ///< Of a controller.
   bool own_thread = false;  ///< Its hooks may block for long: they get a thread of their own. Controllers always do.
   /// Its controller hooks never block and are trusted to return at once: the waiting loop runs them itself, which saves
   /// waking another thread. There is no deadline for them. The built-in controllers are.
   bool prompt = false;
+  bool redeliver = true;  ///< A restarted observer gets the events since its state again. Off: it goes on from here.
 
   void describe(OptionVisitor& visit);
 };

@@ -38,13 +38,13 @@ class DataLoader {
 /// How a dataset is cut into batches. The names are those of torch.utils.data.DataLoader and DistributedSampler.
 struct DataLoaderOptions {
   int64_t batch_size = 1;  ///< Samples in a batch on this rank.
-  bool shuffle = false;    ///< A new order in every epoch, a pure function of (seed, epoch, size of the dataset).
   bool drop_last = false;  ///< Leave out the last batch if it is smaller than the others.
   int num_workers = 0;     ///< Threads that make batches ahead of time; 0: next() makes them. The batches are the same.
   int prefetch_factor = 2;  ///< At most num_workers * prefetch_factor batches are ready or in the making.
-  uint64_t seed = 0;        ///< Of order and augmentation; the same on every rank.
-  int rank = 0;        ///< Which share of every epoch this loader gives: sample_order.h says which samples these are.
-  int world_size = 1;  ///< Number of shares.
+  int rank = 0;          ///< Which share of every epoch this loader gives: sample_order.h says which samples these are.
+  uint64_t seed = 0;     ///< Of order and augmentation; the same on every rank.
+  bool shuffle = false;  ///< A new order in every epoch, a pure function of (seed, epoch, size of the dataset).
+  int world_size = 1;    ///< Number of shares.
 };
 
 /// A loader over `dataset`, which it keeps alive. With workers, dataset->get_batch() runs on several threads at once,

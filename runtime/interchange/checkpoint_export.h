@@ -19,9 +19,9 @@ enum class ExportedTensors {
 };
 
 struct ExportOptions {
+  Existing existing = Existing::kRefuse;
   ExportFormat format = ExportFormat::kSafetensors;
   ExportedTensors what = ExportedTensors::kWeights;
-  Existing existing = Existing::kRefuse;
 };
 
 struct Exported {

@@ -22,13 +22,13 @@ struct TrialStep {
 
 /// What to try.
 struct TrialOptions {
-  int64_t steps = 100;  ///< Optimizer steps, at most.
+  /// Sees every step when it has been made; false ends the trial.
+  std::function<bool(const TrialStep&)> after_step = {};
   int64_t batch_size =
       0;  ///< Samples per batch; 0: as the training has. Needs a loader that can (DataLoader::another).
   /// The rate of every group for a step, counted from 0. None: the rates as they are; no schedule moves on.
   std::function<double(int64_t step)> learning_rate = {};
-  /// Sees every step when it has been made; false ends the trial.
-  std::function<bool(const TrialStep&)> after_step = {};
+  int64_t steps = 100;  ///< Optimizer steps, at most.
 };
 
 struct TrialResult {

@@ -9,13 +9,13 @@
 namespace troupe {
 
 struct LoadWeightsOptions {
+  /// Convert elements of another type, as torch's copy_ does, instead of counting the tensor as mismatched.
+  bool convert_dtypes = false;
   /// Names in the file that begin with this are taken, without it, and all others are left: "backbone." loads a part of
   /// another model, "model." what Lightning saved of a module's member. Empty: all names.
   std::string prefix = {};
   /// Throw unless each parameter and buffer finds its tensor, and each tensor taken its parameter or buffer.
   bool strict = true;
-  /// Convert elements of another type, as torch's copy_ does, instead of counting the tensor as mismatched.
-  bool convert_dtypes = false;
 };
 
 /// Names as the module has them, in its order; `unexpected` in that of WeightsFile.

@@ -29,25 +29,25 @@ class Callback;
 /// How a value is logged; Lightning's names and defaults. Unset: training_step logs per step, the evaluation steps per
 /// epoch.
 struct LogOptions {
-  std::optional<bool> on_step = std::nullopt;   ///< In the event of this batch.
-  std::optional<bool> on_epoch = std::nullopt;  ///< As a mean over the epoch, weighted by samples.
-  bool prog_bar = false;                        ///< Show it in progress displays.
   /// With several loaders in an evaluation: the steps' metrics get "/dataloader_idx_<i>", each loader its own.
   bool add_dataloader_idx = true;
-  int64_t batch_size = 0;  ///< Samples that the value is the mean of; 0: those of the batch.
+  int64_t batch_size = 0;                       ///< Samples that the value is the mean of; 0: those of the batch.
+  std::optional<bool> on_epoch = std::nullopt;  ///< As a mean over the epoch, weighted by samples.
+  std::optional<bool> on_step = std::nullopt;   ///< In the event of this batch.
+  bool prog_bar = false;                        ///< Show it in progress displays.
 };
 
 /// An optimizer and what happens to its learning rate.
 struct OptimizerConfig {
   enum class Interval { kStep, kEpoch };
 
-  std::shared_ptr<torch::optim::Optimizer> optimizer = nullptr;
-  std::optional<LrSchedule> lr_schedule = std::nullopt;  ///< Scales each group's rate as configured; none: it stays.
-  Interval interval = Interval::kEpoch;                  ///< What the schedule counts: optimizer steps or epochs.
   int64_t frequency = 1;                                 ///< It is advanced after so many of them.
+  Interval interval = Interval::kEpoch;                  ///< What the schedule counts: optimizer steps or epochs.
+  std::optional<LrSchedule> lr_schedule = std::nullopt;  ///< Scales each group's rate as configured; none: it stays.
+  std::string name = {};  ///< Names it in metrics ("lr-<name>"); by default its class, "Adam".
+  std::shared_ptr<torch::optim::Optimizer> optimizer = nullptr;
   /// Reduces the rates, the schedule's too, when a metric stops improving. With automatic optimisation only.
   std::optional<PlateauOptions> plateau = std::nullopt;
-  std::string name = {};  ///< Names it in metrics ("lr-<name>"); by default its class, "Adam".
 };
 
 /// What on_train_batch_start says of the epoch.

@@ -44,16 +44,16 @@ enum class AnnealStrategy { kCos, kLinear };
 
 /// Options of lr_schedule::one_cycle, by OneCycleLR's names and with its defaults.
 struct OneCycleOptions {
-  std::optional<double> max_lr = std::nullopt;  ///< At the peak, of every group; unset: each group's configured rate.
-  int64_t total_steps = 0;                      ///< Length of the cycle, in what the schedule counts. Required.
-  double pct_start = 0.3;                       ///< Part of the cycle in which the rate rises.
   AnnealStrategy anneal_strategy = AnnealStrategy::kCos;
-  bool cycle_momentum = true;   ///< From max_momentum at the start to base_momentum at the peak and back.
-  double base_momentum = 0.85;  ///< Momentum, or first beta.
-  double max_momentum = 0.95;
+  double base_momentum = 0.85;    ///< Momentum, or first beta.
+  bool cycle_momentum = true;     ///< From max_momentum at the start to base_momentum at the peak and back.
   double div_factor = 25.0;       ///< The cycle starts with max_lr / div_factor ...
   double final_div_factor = 1e4;  ///< ... and ends with that divided by final_div_factor.
-  bool three_phase = false;       ///< Down to the initial rate first, as long as it rose, and then to the last one.
+  std::optional<double> max_lr = std::nullopt;  ///< At the peak, of every group; unset: each group's configured rate.
+  double max_momentum = 0.95;
+  double pct_start = 0.3;    ///< Part of the cycle in which the rate rises.
+  bool three_phase = false;  ///< Down to the initial rate first, as long as it rose, and then to the last one.
+  int64_t total_steps = 0;   ///< Length of the cycle, in what the schedule counts. Required.
 };
 
 namespace lr_schedule {

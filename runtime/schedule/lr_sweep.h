@@ -18,14 +18,14 @@ enum class LrSpacing {
 /// here is arithmetic: who runs the steps is Live::run_trial (runtime/loop/live.h). Names are those of Lightning's
 /// LearningRateFinder.
 struct LrSweepOptions {
-  double min_lr = 1e-8;  ///< Of the first step; above 0.
-  double max_lr = 1.0;   ///< Of the last step; above min_lr.
-  int64_t steps = 100;   ///< At least 2.
-  LrSpacing spacing = LrSpacing::kExponential;
-  double smoothing = 0.98;  ///< Weight of what came before in the mean of the losses; 0: no smoothing. Below 1.
   double early_stop_threshold = 4.0;  ///< At least 1; infinity: never stop early. See lr_sweep_diverged.
+  double max_lr = 1.0;                ///< Of the last step; above min_lr.
+  double min_lr = 1e-8;               ///< Of the first step; above 0.
   int64_t skip_begin = 10;            ///< Points at the start that are not suggested: the mean is young there.
   int64_t skip_end = 1;               ///< Points at the end that are not suggested.
+  double smoothing = 0.98;  ///< Weight of what came before in the mean of the losses; 0: no smoothing. Below 1.
+  LrSpacing spacing = LrSpacing::kExponential;
+  int64_t steps = 100;  ///< At least 2.
 
   /// Throws ConfigError for options that make no sense.
   void validate() const;

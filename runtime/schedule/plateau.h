@@ -29,17 +29,17 @@ struct PlateauOptions {
     kValidation  ///< At the end of validations, the sanity check not counted.
   };
 
-  std::string monitor = {};  ///< Metric to watch, as logged. Required.
+  int64_t cooldown = 0;   ///< Checks after a reduction at which no bad one is counted.
+  double eps = 1e-8;      ///< A reduction by no more than this is not made.
+  double factor = 0.1;    ///< What the learning rate is multiplied by.
+  int64_t frequency = 1;  ///< Every n-th epoch, or validation, is looked at.
+  Interval interval = Interval::kEpoch;
+  double min_lr = 0.0;       ///< No group's rate is reduced below this.
   Mode mode = Mode::kMin;    ///< Whether smaller or larger is better.
-  double factor = 0.1;       ///< What the learning rate is multiplied by.
+  std::string monitor = {};  ///< Metric to watch, as logged. Required.
   int64_t patience = 10;     ///< Checks in a row without improvement that are let pass.
   double threshold = 1e-4;   ///< An improvement must exceed this, strictly.
   ThresholdMode threshold_mode = ThresholdMode::kRel;
-  int64_t cooldown = 0;  ///< Checks after a reduction at which no bad one is counted.
-  double min_lr = 0.0;   ///< No group's rate is reduced below this.
-  double eps = 1e-8;     ///< A reduction by no more than this is not made.
-  Interval interval = Interval::kEpoch;
-  int64_t frequency = 1;  ///< Every n-th epoch, or validation, is looked at.
 
   void describe(OptionVisitor& visit);
 };

@@ -26,7 +26,7 @@ struct Trier {
     if (live.run().global_step() != 1) {
       return;
     }
-    const auto result = live.run_trial({.steps = 5, .learning_rate = [](int64_t) { return 10.0; }});
+    const auto result = live.run_trial({.learning_rate = [](int64_t) { return 10.0; }, .steps = 5});
     for (const auto& step : result.steps) {
       losses.push_back(step.loss);
     }

@@ -128,10 +128,10 @@ TEST_CASE("prediction_saver writes the predictions as NumPy reads them") {
   const TemporaryFolder folder;
   const auto net = fresh_net();
   toy::Data data;
-  Trainer trainer({.max_epochs = 4,
-                   .enable_checkpointing = false,
-                   .enable_progress_bar = false,
+  Trainer trainer({.enable_checkpointing = false,
                    .enable_model_summary = false,
+                   .enable_progress_bar = false,
+                   .max_epochs = 4,
                    .run_dir = (folder.path() / "run").string()});
   trainer.fit(*net, data);
   const auto expected = torch::cat(trainer.predict(*net, data).predictions).contiguous();

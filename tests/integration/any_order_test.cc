@@ -70,10 +70,10 @@ using Order = std::array<int, kCallbacks>;
 void add(Trainer& trainer, int which) {
   switch (which) {
     case 0:
-      trainer.add(ModelCheckpoint({.monitor = "val_loss", .save_top_k = 2, .save_last = true}));
+      trainer.add(ModelCheckpoint({.monitor = "val_loss", .save_last = true, .save_top_k = 2}));
       break;
     case 1:
-      trainer.add(EarlyStopping({.monitor = "val_loss", .min_delta = 1.0, .patience = 1}));
+      trainer.add(EarlyStopping({.min_delta = 1.0, .monitor = "val_loss", .patience = 1}));
       break;
     case 2:
       trainer.add(LearningRateMonitor());

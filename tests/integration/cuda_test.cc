@@ -114,7 +114,7 @@ RunResult fit(const fs::path& run_dir, const Fit& what = {}) {
   save_at<TrainEpochEnded>(trainer, "final");
   if (what.with_trials) {
     trainer.on<TrainBatchEnded>("trials", [](const TrainBatchEnded& /*event*/, Live& live) {
-      live.run_trial({.steps = 1, .learning_rate = [](int64_t) { return 0.5; }});
+      live.run_trial({.learning_rate = [](int64_t) { return 0.5; }, .steps = 1});
     });
   }
   int64_t steps = 0;
@@ -379,7 +379,7 @@ TEST_CASE("module and batches are on the device that the trainer is told, and pr
     return;
   }
   const TemporaryFolder folder;
-  TrainerOptions options{.max_epochs = 1, .enable_progress_bar = false, .enable_model_summary = false};
+  TrainerOptions options{.enable_model_summary = false, .enable_progress_bar = false, .max_epochs = 1};
   options.run_dir = (folder.path() / "run").string();
   options.device = "cuda:0";
   LookingData data;

@@ -34,7 +34,7 @@ constexpr int64_t kNever = -1;
 /// What is special about a process.
 struct Special {
   int64_t max_epochs = kEpochs;
-  ModelCheckpointOptions saver = {.save_top_k = -1, .save_last = true, .every_n_train_steps = 8};
+  ModelCheckpointOptions saver = {.every_n_train_steps = 8, .save_last = true, .save_top_k = -1};
   std::function<void()> during_setup = {};  ///< Before there are loaders.
   int64_t dies_at = kNever;                 ///< Training batch, counted over epochs.
   std::function<void(int64_t batch, Trainer&)> at_batch = {};
@@ -190,7 +190,7 @@ TEST_CASE_FIXTURE(Fork, "a fork has no checkpoint that was taken later under a n
 
 TEST_CASE_FIXTURE(Fork, "checkpoints in a folder of their own are no files that a logger wrote") {
   const fs::path own = folder.path() / "own";
-  const Special special{.saver = {.dirpath = "saved", .save_top_k = -1, .every_n_train_steps = 8}};
+  const Special special{.saver = {.dirpath = "saved", .every_n_train_steps = 8, .save_top_k = -1}};
   train(own, "", "", special);
   const auto start = own / "saved" / "epoch=0-step=8.ckpt";
   RunFork(own, start, read_checkpoint(start), second).commit();
@@ -238,7 +238,7 @@ TEST_CASE_FIXTURE(Fork, "what was sent to the run that a fork leaves is not repe
       trainer.send(std::move(command), "ann");
     }
   };
-  const ModelCheckpointOptions saver{.save_top_k = -1, .every_n_train_steps = 4};
+  const ModelCheckpointOptions saver{.every_n_train_steps = 4, .save_top_k = -1};
   die(broken, "", "", {.saver = saver, .dies_at = 11, .at_batch = send_rate});
   die(broken, checkpoint(broken, "epoch=0-step=4.ckpt").string(), "", {.saver = saver, .dies_at = 9});
   const auto start = checkpoint(broken, "epoch=0-step=8.ckpt");

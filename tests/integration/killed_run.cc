@@ -111,9 +111,9 @@ TrainerOptions options_of(const KilledRun& run) {
 
 void add_callbacks(Trainer& trainer) {
   // The loss falls, so with kMax what the callbacks remember is long ago.
-  trainer.add(ModelCheckpoint({.monitor = "val_loss", .mode = Mode::kMax, .save_top_k = 2, .save_last = true}));
-  trainer.add(ModelCheckpoint({.filename = "{step}", .save_top_k = -1, .every_n_train_steps = 4}));
-  trainer.add(EarlyStopping({.monitor = "val_loss", .patience = 100, .mode = Mode::kMax}));
+  trainer.add(ModelCheckpoint({.mode = Mode::kMax, .monitor = "val_loss", .save_last = true, .save_top_k = 2}));
+  trainer.add(ModelCheckpoint({.every_n_train_steps = 4, .filename = "{step}", .save_top_k = -1}));
+  trainer.add(EarlyStopping({.mode = Mode::kMax, .monitor = "val_loss", .patience = 100}));
   trainer.add(Timer({.duration = "01:00:00:00"}));
   trainer.add(LearningRateMonitor());
   trainer.add(CSVLogger());

@@ -63,7 +63,7 @@ struct Part {
 };
 
 void save_every(Trainer& trainer, int64_t steps) {
-  trainer.add(ModelCheckpoint({.save_top_k = -1, .every_n_train_steps = steps}));
+  trainer.add(ModelCheckpoint({.every_n_train_steps = steps, .save_top_k = -1}));
 }
 
 v1::Command set_rate(double lr) {
@@ -288,7 +288,7 @@ TEST_CASE("a controller that was given up at its deadline is given up there agai
                                     }
                                     control.log("asked", static_cast<double>(control.run().global_step()));
                                   },
-                                  {.on_deadline = DeadlinePolicy::kDetach, .deadline_s = 2});
+                                  {.deadline_s = 2, .on_deadline = DeadlinePolicy::kDetach});
     };
     if (first) {
       Part{.run_dir = run_dir, .dies_at = 10, .prepare = prepare}.die();

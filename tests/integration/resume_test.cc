@@ -64,8 +64,8 @@ Fit fit(const fs::path& run_dir, int64_t stop_at, const std::string& resume) {
   NoisyData data(/*restores=*/!resume.empty());
   Trainer trainer(noisy_options(run_dir, kEpochs));
   // The loss falls, so with kMax what the callbacks remember is long ago.
-  trainer.add(ModelCheckpoint({.monitor = "val_loss", .mode = Mode::kMax, .save_top_k = 2, .save_last = true}));
-  trainer.add(EarlyStopping({.monitor = "val_loss", .patience = 100, .mode = Mode::kMax}));
+  trainer.add(ModelCheckpoint({.mode = Mode::kMax, .monitor = "val_loss", .save_last = true, .save_top_k = 2}));
+  trainer.add(EarlyStopping({.mode = Mode::kMax, .monitor = "val_loss", .patience = 100}));
   save_at<TrainEpochEnded>(trainer, "final");
   trainer.add(LearningRateMonitor());
   trainer.add(CSVLogger());

@@ -69,7 +69,7 @@ class StoppableModule : public Module {
 class SumData : public DataModule {
  public:
   std::shared_ptr<DataLoader> train_dataloader() override {
-    return make_data_loader(samples(48), {.batch_size = 4, .shuffle = true, .seed = 5});
+    return make_data_loader(samples(48), {.batch_size = 4, .seed = 5, .shuffle = true});
   }
   std::shared_ptr<DataLoader> val_dataloader() override { return make_data_loader(samples(8), {.batch_size = 4}); }
 
@@ -116,9 +116,9 @@ Fingerprint unbroken(const Configure& configure) {
 
 Configure with(const LrSchedule& schedule, OptimizerConfig::Interval interval = OptimizerConfig::Interval::kStep) {
   return [=](Module& module) -> OptimizerConfig {
-    return {.optimizer = std::make_shared<torch::optim::Adam>(module.parameters(), torch::optim::AdamOptions(0.05)),
+    return {.interval = interval,
             .lr_schedule = schedule,
-            .interval = interval};
+            .optimizer = std::make_shared<torch::optim::Adam>(module.parameters(), torch::optim::AdamOptions(0.05))};
   };
 }
 
@@ -128,9 +128,9 @@ Configure with(PlateauOptions plateau, const std::optional<LrSchedule>& schedule
   plateau.mode = Mode::kMax;
   plateau.factor = 0.5;
   return [=](Module& module) -> OptimizerConfig {
-    return {.optimizer = std::make_shared<torch::optim::SGD>(module.parameters(), torch::optim::SGDOptions(0.01)),
+    return {.interval = OptimizerConfig::Interval::kStep,
             .lr_schedule = schedule,
-            .interval = OptimizerConfig::Interval::kStep,
+            .optimizer = std::make_shared<torch::optim::SGD>(module.parameters(), torch::optim::SGDOptions(0.01)),
             .plateau = plateau};
   };
 }
@@ -164,7 +164,7 @@ TEST_CASE("a run with any schedule, stopped and resumed, ends where one that was
       {"chained, by epochs", with(lr_schedule::chained({lr_schedule::linear(2, 0.2), lr_schedule::exponential(0.7)}),
                                   OptimizerConfig::Interval::kEpoch)},
       {"plateau at epochs", with(PlateauOptions{.patience = 0})},
-      {"plateau at validations", with(PlateauOptions{.patience = 1, .cooldown = 1, .interval = Interval::kValidation})},
+      {"plateau at validations", with(PlateauOptions{.cooldown = 1, .interval = Interval::kValidation, .patience = 1})},
       {"plateau and schedule", with(PlateauOptions{.patience = 0}, lr_schedule::polynomial(40))},
   };
   // In an epoch before its first validation, after it, in the second one, and in the last epoch.
@@ -191,9 +191,9 @@ TEST_CASE("resuming needs every item of a schedule's and a plateau's state") {
   constexpr int64_t kStop = kSanitySteps + kEpochSteps + 10;
   const auto at_validations = PlateauOptions::Interval::kValidation;
   const auto cycle = with(lr_schedule::one_cycle({.total_steps = 36}));
-  const auto patient = with(PlateauOptions{.patience = 2, .interval = at_validations});
-  const auto cooling = with(PlateauOptions{.patience = 0, .cooldown = 3, .interval = at_validations});
-  const auto scheduled = with(PlateauOptions{.patience = 0, .interval = at_validations}, lr_schedule::polynomial(40));
+  const auto patient = with(PlateauOptions{.interval = at_validations, .patience = 2});
+  const auto cooling = with(PlateauOptions{.cooldown = 3, .interval = at_validations, .patience = 0});
+  const auto scheduled = with(PlateauOptions{.interval = at_validations, .patience = 0}, lr_schedule::polynomial(40));
   const auto of_the_past = with(PlateauOptions{.monitor = "first_val_loss", .patience = 0});
   const auto plateau = [](v1::TrainingState& state) { return state.mutable_optimizers(0)->mutable_plateau(); };
   CHECK_FALSE(is_noticed(cycle, kStop, [](auto&) {}));

@@ -40,7 +40,7 @@ class NoisyModule : public Module {
       on_training_step(batch_index);
     }
     const auto loss = torch::mse_loss(forward(batch.data), batch.target);
-    log("loss", loss, {.on_step = true, .on_epoch = true});
+    log("loss", loss, {.on_epoch = true, .on_step = true});
     log("seen", static_cast<double>(++seen_), {.on_step = true});
     if (current_epoch() == 0) {
       log("first_epoch_loss", loss);
@@ -54,9 +54,9 @@ class NoisyModule : public Module {
     log("val_loss", torch::mse_loss(forward(batch.data), batch.target));
   }
   std::vector<OptimizerConfig> configure_optimizers() override {
-    return {{.optimizer = std::make_shared<torch::optim::Adam>(parameters(), torch::optim::AdamOptions(1e-2)),
+    return {{.interval = OptimizerConfig::Interval::kStep,
              .lr_schedule = lr_schedule::cosine(optimizer_steps_),
-             .interval = OptimizerConfig::Interval::kStep}};
+             .optimizer = std::make_shared<torch::optim::Adam>(parameters(), torch::optim::AdamOptions(1e-2))}};
   }
 
   void on_save_checkpoint(StateDict& state) override { state.set("seen", seen_); }
@@ -102,7 +102,7 @@ class NoisyData : public DataModule {
   }
   void load_state_dict(const StateDict& state) override { noise_ = state.empty() ? noise_ : state.get_double("noise"); }
   std::shared_ptr<DataLoader> train_dataloader() override {
-    return make_data_loader(train_, {.batch_size = 4, .shuffle = true, .num_workers = 2, .seed = 5});
+    return make_data_loader(train_, {.batch_size = 4, .num_workers = 2, .seed = 5, .shuffle = true});
   }
   std::shared_ptr<DataLoader> val_dataloader() override { return make_data_loader(validation_, {.batch_size = 4}); }
 

@@ -30,7 +30,7 @@ class SmallModule : public Module {
       in_training_step(batch_index);
     }
     const auto loss = torch::mse_loss(predict(batch), batch.target);
-    log("loss", loss, {.on_step = true, .on_epoch = true});
+    log("loss", loss, {.on_epoch = true, .on_step = true});
     return loss;
   }
   void validation_step(const Batch& batch, int64_t /*batch_index*/) override {
@@ -41,9 +41,9 @@ class SmallModule : public Module {
     if (configure) {
       return {configure(*this)};
     }
-    return {{.optimizer = std::make_shared<torch::optim::Adam>(parameters(), torch::optim::AdamOptions(0.01)),
+    return {{.interval = OptimizerConfig::Interval::kStep,
              .lr_schedule = lr_schedule::cosine(20),
-             .interval = OptimizerConfig::Interval::kStep}};
+             .optimizer = std::make_shared<torch::optim::Adam>(parameters(), torch::optim::AdamOptions(0.01))}};
   }
 
   void on_before_optimizer_step() override {

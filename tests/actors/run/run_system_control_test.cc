@@ -125,7 +125,8 @@ TEST_CASE("all controllers of an event see the same state, and answer in canonic
   }
 }
 
-TEST_CASE("the loop runs the hooks of prompt controllers itself, after the events that they observe, in the same round") {
+TEST_CASE(
+    "the loop runs the hooks of prompt controllers itself, after the events that they observe, in the same round") {
   ActorRun run;
   const auto voter = run.add(Voter{20, "a", {}});
   const auto prompt = run.add(PromptVoter(), PromptVoter::kPolicy);
@@ -189,7 +190,7 @@ TEST_CASE("what a controller answers after it was detached at its deadline is no
   const DetachWatcher watcher;
   const LateVoter late{watcher.detached->get_future().share()};
   run.add(watcher);
-  run.add(late, {.on_deadline = DeadlinePolicy::kDetach, .deadline_s = 0.01});
+  run.add(late, {.deadline_s = 0.01, .on_deadline = DeadlinePolicy::kDetach});
   run.add(PatientVoter{late.returned->get_future().share()});
   run.start();
   const Round round = run.ask_batch();

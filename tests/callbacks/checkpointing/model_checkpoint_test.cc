@@ -114,7 +114,7 @@ TEST_CASE("the best k stay, the new file is asked for before the evicted one is 
 }
 
 TEST_CASE("in mode max larger values are better") {
-  Saver saver({.monitor = "val_loss", .mode = Mode::kMax});
+  Saver saver({.mode = Mode::kMax, .monitor = "val_loss"});
   CHECK(saver.epoch(0.5) == Commands{save_best(0)});
   CHECK(saver.epoch(0.5) == kNothing);
   CHECK(saver.epoch(0.4) == kNothing);
@@ -134,7 +134,7 @@ TEST_CASE("among equal scores the first saved is evicted first") {
 TEST_CASE("NaN ranks as the worst score") {
   for (const Mode mode : {Mode::kMin, Mode::kMax}) {
     const double sign = mode == Mode::kMin ? 1.0 : -1.0;
-    Saver saver({.monitor = "val_loss", .mode = mode});
+    Saver saver({.mode = mode, .monitor = "val_loss"});
     CHECK(saver.epoch(kNaN) == Commands{save_best(0)});
     CHECK(saver.callback->best_model_score() == sign * kInf);
     CHECK(saver.run.commands()[0].save_checkpoint().score() == sign * kInf);
@@ -154,13 +154,13 @@ TEST_CASE("save_last follows each save, and only a save") {
   CHECK(saver.run.send(TrainEnded()) == kNothing);
   CHECK(saver.run.state().epochs_completed() == 3);
 
-  Saver only_last({.save_top_k = 0, .save_last = true});
+  Saver only_last({.save_last = true, .save_top_k = 0});
   CHECK(only_last.run.epoch() == Commands{"save checkpoints/last.ckpt"});
   CHECK(only_last.run.epoch() == Commands{"save checkpoints/last.ckpt"});
 }
 
 TEST_CASE("save_last saves at the end when nothing was saved before") {
-  Saver saver({.save_last = true, .every_n_epochs = 5});
+  Saver saver({.every_n_epochs = 5, .save_last = true});
   CHECK(saver.run.epoch() == kNothing);
   CHECK(saver.run.send(TrainEnded()) == Commands{"save checkpoints/last.ckpt"});
   CHECK(saver.run.send(TrainEnded()) == kNothing);
@@ -170,7 +170,7 @@ TEST_CASE("save_last saves at the end when nothing was saved before") {
 }
 
 TEST_CASE("every_n_epochs selects epochs") {
-  Saver saver({.save_top_k = -1, .every_n_epochs = 2});
+  Saver saver({.every_n_epochs = 2, .save_top_k = -1});
   CHECK(saver.run.epoch() == kNothing);
   CHECK(saver.run.epoch() == Commands{save_best(1)});
   CHECK(saver.run.epoch() == kNothing);
@@ -180,7 +180,7 @@ TEST_CASE("every_n_epochs selects epochs") {
 }
 
 TEST_CASE("every_n_train_steps saves after the steps that it divides, and not at epochs") {
-  Saver saver({.monitor = "loss", .save_top_k = -1, .every_n_train_steps = 4});
+  Saver saver({.every_n_train_steps = 4, .monitor = "loss", .save_top_k = -1});
   Commands all;
   for (int step = 1; step <= 9; ++step) {
     for (const auto& command : saver.run.train_batch({{"loss", 1.0 / step}})) {
@@ -212,7 +212,7 @@ TEST_CASE("without a trigger on batches ModelCheckpoint is never asked after one
 }
 
 TEST_CASE("a save is put off to the validation that measures its metric, for the first time or anew") {
-  Saver saver({.monitor = "val_loss", .save_top_k = -1, .every_n_train_steps = 5, .save_on_train_epoch_end = false});
+  Saver saver({.every_n_train_steps = 5, .monitor = "val_loss", .save_on_train_epoch_end = false, .save_top_k = -1});
   for (int batch = 0; batch < 9; ++batch) {
     CHECK(saver.run.train_batch() == kNothing);  // After the fifth there is no val_loss yet.
   }
@@ -227,7 +227,7 @@ TEST_CASE("a save is put off to the validation that measures its metric, for the
 }
 
 TEST_CASE("a save that was put off is still made after a resume") {
-  const ModelCheckpointOptions options{.monitor = "val_loss", .every_n_train_steps = 5};
+  const ModelCheckpointOptions options{.every_n_train_steps = 5, .monitor = "val_loss"};
   Saver first(options);
   for (int batch = 0; batch < 7; ++batch) {
     first.run.train_batch();
@@ -326,15 +326,10 @@ TEST_CASE("a missing monitor is a warning until validation has run, and then an 
     CHECK(saver.run.end_epoch() == kNothing);
     saver.run.train_batch();
     CHECK(saver.run.end_epoch() == kNothing);
-    CHECK(
-        captured.text() ==
-        "warning: `ModelCheckpoint(monitor='val_acc')` could not find the monitored key in the logged metrics: `loss`. "
-        "HINT: Did you log `val_acc` in the module?\n");
+    CHECK(captured.text() == "warning: ModelCheckpoint: metric 'val_acc' is missing; logged so far: 'loss'\n");
   }
   CHECK_THROWS_WITH_AS(saver.epoch(1.0),
-                       "`ModelCheckpoint(monitor='val_acc')` could not find the monitored key in the logged metrics: "
-                       "`loss`, `val_loss`. HINT: Did you log `val_acc` in the module?",
-                       ConfigError);
+                       "ModelCheckpoint: metric 'val_acc' is missing; logged so far: 'loss', 'val_loss'", ConfigError);
 }
 
 TEST_CASE("file names hold metrics, folders and the module's own epoch and step") {
@@ -354,7 +349,7 @@ TEST_CASE("a name that is still kept gets a version") {
   CHECK(saver.epoch(0.5) == Commands{"save checkpoints/model-v1.ckpt (best)"});
   CHECK(saver.epoch(0.25) == Commands{"save checkpoints/model.ckpt (best)"});
 
-  Saver overwriting({.filename = "model", .monitor = "val_loss", .save_top_k = 2, .enable_version_counter = false});
+  Saver overwriting({.enable_version_counter = false, .filename = "model", .monitor = "val_loss", .save_top_k = 2});
   overwriting.epoch(3.0);
   CHECK(overwriting.epoch(2.0) == Commands{"save checkpoints/model.ckpt (best)"});
   CHECK(overwriting.callback->best_k_models().size() == 1);
@@ -372,7 +367,7 @@ TEST_CASE("restored in mid-sequence, ModelCheckpoint decides as if nothing had h
   const std::vector<double> values{1.0, 2.0, 2.0, kNaN, 0.5, 0.7, 0.7, 0.6, 0.1, 3.0};
   for (const char* filename : {"", "model"}) {
     const ModelCheckpointOptions options{
-        .filename = filename, .monitor = "val_loss", .save_top_k = 3, .save_last = true};
+        .filename = filename, .monitor = "val_loss", .save_last = true, .save_top_k = 3};
     Saver straight(options);
     std::vector<Commands> expected;
     for (const double value : values) {
@@ -436,7 +431,7 @@ TEST_CASE("ModelCheckpoint's state has Lightning's names") {
 }
 
 TEST_CASE("the state key is Lightning's where folder and file name are the defaults") {
-  CHECK(ModelCheckpoint({.monitor = "val_loss", .every_n_epochs = 3}).state_key() ==
+  CHECK(ModelCheckpoint({.every_n_epochs = 3, .monitor = "val_loss"}).state_key() ==
         "ModelCheckpoint{'monitor': 'val_loss', 'mode': 'min', 'every_n_train_steps': 0, 'every_n_epochs': 3, "
         "'train_time_interval': None}");
   CHECK(ModelCheckpoint({.every_n_train_steps = 100}).state_key() ==
@@ -466,7 +461,7 @@ TEST_CASE("a ModelCheckpoint knows the keys of those that differ in folder and f
     CHECK(callback.takes_state_of(ModelCheckpoint(alike).state_key()));
   }
   CHECK_FALSE(callback.takes_state_of(ModelCheckpoint({.dirpath = "best"}).state_key()));
-  CHECK_FALSE(callback.takes_state_of(ModelCheckpoint({.monitor = "val_loss", .every_n_epochs = 2}).state_key()));
+  CHECK_FALSE(callback.takes_state_of(ModelCheckpoint({.every_n_epochs = 2, .monitor = "val_loss"}).state_key()));
   CHECK_FALSE(callback.takes_state_of("EarlyStopping"));
   CHECK_FALSE(callback.takes_state_of(""));
 }
@@ -489,7 +484,7 @@ TEST_CASE("ModelCheckpoint refuses impossible options") {
 }
 
 TEST_CASE("a checkpoint whose save failed is none of those that ModelCheckpoint names, and changes no decision") {
-  const ModelCheckpointOptions options{.monitor = "val_loss", .save_top_k = 2, .save_last = true};
+  const ModelCheckpointOptions options{.monitor = "val_loss", .save_last = true, .save_top_k = 2};
   const std::string last = "checkpoints/last.ckpt";
   Saver sound(options);
   Saver failing(options);

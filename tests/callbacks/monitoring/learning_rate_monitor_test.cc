@@ -30,7 +30,7 @@ TEST_CASE("LearningRateMonitor hands its options to the loop") {
   CHECK(commanded({}).interval() == v1::LogLearningRates::INTERVAL_UNSPECIFIED);
   CHECK(commanded({.logging_interval = LoggingInterval::kStep}).interval() == v1::LogLearningRates::INTERVAL_STEP);
   const auto how =
-      commanded({.logging_interval = LoggingInterval::kEpoch, .log_momentum = true, .log_weight_decay = true});
+      commanded({.log_momentum = true, .log_weight_decay = true, .logging_interval = LoggingInterval::kEpoch});
   CHECK(how.interval() == v1::LogLearningRates::INTERVAL_EPOCH);
   CHECK(how.log_momentum());
   CHECK(how.log_weight_decay());

@@ -44,32 +44,32 @@ std::string printed(int64_t max_depth, const FitStarted& fit) {
 
 TEST_CASE("the summary lists submodules and totals in Lightning's layout") {
   CHECK(printed(1, small_model()) == R"(
-  | Name         | Type       | Params | Mode
-----------------------------------------------------
-0 | encoder      | Sequential | 7.8 K  | eval
-1 | head         | Linear     | 510    | train
-  | other params | n/a        | 50     | n/a
-----------------------------------------------------
-510       Trainable params
-7.9 K     Non-trainable params
-8.4 K     Total params
-0.034     Total estimated model params size (MB)
-1         Modules in train mode
-2         Modules in eval mode
+  | Name      | Type       | Params | Mode
+-------------------------------------------------
+0 | encoder   | Sequential | 7.8 K  | eval
+1 | head      | Linear     | 510    | train
+  | (its own) | n/a        | 50     | n/a
+-------------------------------------------------
+510       parameters that train
+7.9 K     frozen parameters
+8.4 K     parameters in all
+0.034     MB of parameters
+1         modules in train mode
+2         modules in eval mode
 )");
 }
 
 TEST_CASE("max_depth says how deep the summary goes") {
   CHECK(printed(0, small_model()).empty());
   CHECK(printed(1, small_model()).find("encoder.0") == std::string::npos);
-  CHECK(printed(2, small_model()).find("1 | encoder.0    | Linear     | 7.8 K  | eval\n") != std::string::npos);
+  CHECK(printed(2, small_model()).find("1 | encoder.0 | Linear     | 7.8 K  | eval\n") != std::string::npos);
   CHECK(printed(-1, small_model()) == printed(2, small_model()));
   CHECK_THROWS_AS(ModelSummary({.max_depth = -2}), ConfigError);
 }
 
 TEST_CASE("a module without submodules has totals only") {
   FitStarted fit;
-  CHECK(printed(1, fit).find("0         Total params\n") != std::string::npos);
+  CHECK(printed(1, fit).find("0         parameters in all\n") != std::string::npos);
 }
 
 TEST_CASE("counts are printed as people read them") {

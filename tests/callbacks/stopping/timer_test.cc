@@ -71,7 +71,7 @@ TEST_CASE("Timer says that the time is over when it is verbose") {
   CapturedStderr captured;
   run.elapsed_us = 3661 * kSecond;
   run.start_fit();
-  CHECK(captured.text() == "Time limit reached. Elapsed time is 00:01:01:01. Signaling Trainer to stop.\n");
+  CHECK(captured.text() == "Timer: the run has run for 00:01:01:01 of 00:00:00:10; stopping\n");
 }
 
 TEST_CASE("Timer refuses what is no duration") {

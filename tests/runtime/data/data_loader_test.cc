@@ -65,7 +65,7 @@ TEST_CASE("drop_last leaves out the last batch if it is smaller") {
 }
 
 TEST_CASE("epochs and seeds differ in order and in augmentation, and repeat") {
-  const DataLoaderOptions options{.batch_size = 4, .shuffle = true, .seed = 1};
+  const DataLoaderOptions options{.batch_size = 4, .seed = 1, .shuffle = true};
   const auto loader = make_data_loader(noisy_dataset(20), options);
   const auto first = rest_of_epoch(*loader);
   loader->begin(1, 0);
@@ -80,7 +80,7 @@ TEST_CASE("epochs and seeds differ in order and in augmentation, and repeat") {
 
 TEST_CASE("the batches are the same with any number of workers, from any place in any epoch") {
   for (const bool drop_last : {false, true}) {
-    DataLoaderOptions options{.batch_size = 3, .shuffle = true, .drop_last = drop_last, .seed = 7};
+    DataLoaderOptions options{.batch_size = 3, .drop_last = drop_last, .seed = 7, .shuffle = true};
     const auto plain = make_data_loader(noisy_dataset(31), options);
     for (const int workers : {0, 1, 2, 3}) {
       options.num_workers = workers;
@@ -98,7 +98,7 @@ TEST_CASE("the batches are the same with any number of workers, from any place i
 }
 
 TEST_CASE("a loader that resumes at any batch gives what was left of the epoch") {
-  const DataLoaderOptions options{.batch_size = 4, .shuffle = true, .num_workers = 2, .seed = 3};
+  const DataLoaderOptions options{.batch_size = 4, .num_workers = 2, .seed = 3, .shuffle = true};
   const auto whole = rest_of_epoch(*make_data_loader(noisy_dataset(22), options));
   for (int64_t batch = 0; batch <= static_cast<int64_t>(whole.size()); ++batch) {
     const auto resumed = make_data_loader(noisy_dataset(22), options);
@@ -112,7 +112,7 @@ TEST_CASE("the ranks together see every sample, equally many each") {
     std::multiset<int64_t> together;
     for (int rank = 0; rank < 3; ++rank) {
       const auto loader = make_data_loader(
-          noisy_dataset(10), {.batch_size = 3, .shuffle = true, .num_workers = workers, .rank = rank, .world_size = 3});
+          noisy_dataset(10), {.batch_size = 3, .num_workers = workers, .rank = rank, .shuffle = true, .world_size = 3});
       const auto samples = samples_in(rest_of_epoch(*loader));
       CHECK(samples.size() == 4);
       together.insert(samples.begin(), samples.end());
@@ -125,7 +125,7 @@ TEST_CASE("the ranks together see every sample, equally many each") {
 TEST_CASE("a loader never draws from the default generator") {
   for (const int workers : {0, 2}) {
     const auto state = default_rng_state();
-    rest_of_epoch(*make_data_loader(noisy_dataset(20), {.batch_size = 4, .shuffle = true, .num_workers = workers}));
+    rest_of_epoch(*make_data_loader(noisy_dataset(20), {.batch_size = 4, .num_workers = workers, .shuffle = true}));
     CHECK(default_rng_state().equal(state));
   }
 }

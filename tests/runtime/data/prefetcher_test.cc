@@ -16,7 +16,7 @@ using namespace troupe::test;
 
 TEST_CASE("begin in the middle of an epoch drops what was made ahead") {
   const auto plain = make_data_loader(noisy_dataset(40), {.batch_size = 2, .shuffle = true});
-  const auto loader = make_data_loader(noisy_dataset(40), {.batch_size = 2, .shuffle = true, .num_workers = 3});
+  const auto loader = make_data_loader(noisy_dataset(40), {.batch_size = 2, .num_workers = 3, .shuffle = true});
   for (int64_t epoch = 0; epoch < 50; ++epoch) {
     plain->begin(epoch, epoch % 20);
     loader->begin(epoch, epoch % 20);

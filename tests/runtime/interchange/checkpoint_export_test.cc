@@ -31,7 +31,7 @@ TEST_CASE_FIXTURE(Exchange, "an export holds the weights by the module's names, 
   CHECK(weights.tensors().size() == 2);
   check_tensor(weights.tensors(), "weight", "float32", {2, 3}, {1, -2, 0.5, 0.25, 3, -0.125});
   check_tensor(weights.tensors(), "empty", "float32", {0, 3}, {});
-  export_checkpoint(checkpoint, output, {.what = ExportedTensors::kAll, .existing = Existing::kReplace});
+  export_checkpoint(checkpoint, output, {.existing = Existing::kReplace, .what = ExportedTensors::kAll});
   const WeightsFile all(output);
   CHECK(all.tensors().size() == 3);
   check_tensor(all.tensors(), "rng.cpu", "uint8", {3}, {1, 2, 3});
@@ -57,7 +57,7 @@ TEST_CASE_FIXTURE(Exchange, "every format holds every tensor, but npz no bfloat1
   import_checkpoint(kGoldenInterchange / "types.pt", output, Existing::kRefuse);
   const auto again = folder.path() / "again";
   for (const auto format : {ExportFormat::kSafetensors, ExportFormat::kTorch}) {
-    export_checkpoint(output, again, {.format = format, .existing = Existing::kReplace});
+    export_checkpoint(output, again, {.existing = Existing::kReplace, .format = format});
     check_all_types(WeightsFile(again).tensors());
   }
   CHECK_THROWS_WITH_AS(export_checkpoint(output, folder.path() / "npz", {.format = ExportFormat::kNpz}),
@@ -65,7 +65,7 @@ TEST_CASE_FIXTURE(Exchange, "every format holds every tensor, but npz no bfloat1
                        ConfigError);
   CHECK_FALSE(std::filesystem::exists(folder.path() / "npz"));
   import_checkpoint(kGoldenInterchange / "types.npz", output, Existing::kReplace);
-  export_checkpoint(output, again, {.format = ExportFormat::kNpz, .existing = Existing::kReplace});
+  export_checkpoint(output, again, {.existing = Existing::kReplace, .format = ExportFormat::kNpz});
   CHECK(WeightsFile(again).format() == "npz");
   check_all_types(WeightsFile(again).tensors(), /*with_bfloat16=*/false);
 }
@@ -160,7 +160,7 @@ TEST_CASE_FIXTURE(Exchange, "tensors of many chunks and of every size of element
        {"module.large", v1::DTYPE_FLOAT32, {static_cast<int64_t>(large.size())}, std::as_bytes(std::span(large))}});
   write_checkpoint(checkpoint, small.parts);
   for (const auto format : {ExportFormat::kSafetensors, ExportFormat::kTorch, ExportFormat::kNpz}) {
-    export_checkpoint(checkpoint, output, {.format = format, .existing = Existing::kReplace});
+    export_checkpoint(checkpoint, output, {.existing = Existing::kReplace, .format = format});
     const WeightsFile weights(output);
     CHECK(text_of(tensor_named(weights.tensors(), "large").bytes) == text_of(std::as_bytes(std::span(large))));
     check_tensor(weights.tensors(), "odd", "uint8", {3}, {9, 8, 7});

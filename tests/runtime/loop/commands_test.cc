@@ -73,9 +73,9 @@ double present_lr(SmallFit& fit) {
 TEST_CASE("a learning rate that is set scales what the schedule gives later by the same ratio") {
   const auto with_schedule = [](LrSchedule schedule, double lr) {
     return [=](SmallModule& module) -> OptimizerConfig {
-      return {.optimizer = std::make_shared<torch::optim::SGD>(module.parameters(), torch::optim::SGDOptions(lr)),
+      return {.interval = OptimizerConfig::Interval::kStep,
               .lr_schedule = schedule,
-              .interval = OptimizerConfig::Interval::kStep};
+              .optimizer = std::make_shared<torch::optim::SGD>(module.parameters(), torch::optim::SGDOptions(lr))};
     };
   };
   SUBCASE("also where the schedule has a floor") {

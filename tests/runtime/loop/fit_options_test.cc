@@ -54,7 +54,7 @@ class CountingData : public DataModule {
  public:
   std::shared_ptr<DataLoader> train_dataloader() override {
     const auto dataset = std::make_shared<TensorDataset>(torch::ones({32, 4}), torch::arange(32));
-    return make_data_loader(dataset, {.batch_size = 2, .shuffle = true, .seed = 3});
+    return make_data_loader(dataset, {.batch_size = 2, .seed = 3, .shuffle = true});
   }
 };
 
@@ -189,7 +189,7 @@ TEST_CASE("several validation loaders are gone through in order, each with metri
     void validation_step(const Batch& batch, int64_t batch_index) override {
       TinyModule::validation_step(batch, batch_index);
       log("shared", 1.0, {.add_dataloader_idx = false});
-      log("forked", 1.0, {.on_step = true, .on_epoch = true});
+      log("forked", 1.0, {.on_epoch = true, .on_step = true});
       places.emplace_back(dataloader_index(), batch_index);
     }
     std::vector<std::pair<int64_t, int64_t>> places;

@@ -44,7 +44,7 @@ class TwoPlayers : public Module {
     const auto adam = [](const std::vector<at::Tensor>& parameters) {
       return std::make_shared<torch::optim::Adam>(parameters, torch::optim::AdamOptions(1e-2));
     };
-    return {{.optimizer = adam(first_->parameters()), .lr_schedule = lr_schedule::exponential(0.9)},
+    return {{.lr_schedule = lr_schedule::exponential(0.9), .optimizer = adam(first_->parameters())},
             {.optimizer = adam(second_->parameters())}};
   }
   bool automatic_optimization() const override { return false; }

@@ -14,14 +14,14 @@ using Configure = std::function<OptimizerConfig(SmallModule&)>;
 /// The loss falls, so to kMax every value but the first is a bad one.
 PlateauOptions never_better(PlateauOptions::Interval interval = PlateauOptions::Interval::kEpoch) {
   return {
-      .monitor = "val_loss", .mode = Mode::kMax, .factor = 0.5, .patience = 0, .threshold = 10, .interval = interval};
+      .factor = 0.5, .interval = interval, .mode = Mode::kMax, .monitor = "val_loss", .patience = 0, .threshold = 10};
 }
 
 Configure with_plateau(const PlateauOptions& plateau, const std::optional<LrSchedule>& schedule = std::nullopt) {
   return [=](SmallModule& module) -> OptimizerConfig {
-    return {.optimizer = std::make_shared<torch::optim::SGD>(module.parameters(), torch::optim::SGDOptions(0.1)),
+    return {.interval = OptimizerConfig::Interval::kStep,
             .lr_schedule = schedule,
-            .interval = OptimizerConfig::Interval::kStep,
+            .optimizer = std::make_shared<torch::optim::SGD>(module.parameters(), torch::optim::SGDOptions(0.1)),
             .plateau = plateau};
   };
 }

@@ -19,7 +19,7 @@ std::shared_ptr<torch::optim::Optimizer> sgd(SmallModule& module, double lr = 0.
 
 Configure per_step(LrSchedule schedule) {
   return [schedule = std::move(schedule)](SmallModule& module) -> OptimizerConfig {
-    return {.optimizer = sgd(module), .lr_schedule = schedule, .interval = OptimizerConfig::Interval::kStep};
+    return {.interval = OptimizerConfig::Interval::kStep, .lr_schedule = schedule, .optimizer = sgd(module)};
   };
 }
 
@@ -33,7 +33,7 @@ TEST_CASE("a schedule stopped at any place and resumed goes on bit for bit") {
   const std::map<std::string, LrSchedule> schedules = {
       {"one_cycle", lr_schedule::one_cycle({.total_steps = 12})},
       {"one_cycle, three_phase",
-       lr_schedule::one_cycle({.max_lr = 0.2, .total_steps = 10, .pct_start = 0.4, .three_phase = true})},
+       lr_schedule::one_cycle({.max_lr = 0.2, .pct_start = 0.4, .three_phase = true, .total_steps = 10})},
       {"linear", lr_schedule::linear(9, 0.2)},
       {"polynomial", lr_schedule::polynomial(10, 2.0)},
       {"cosine_with_restarts", lr_schedule::cosine_with_restarts(2, 2, 0.001)},
@@ -48,11 +48,11 @@ TEST_CASE("a schedule stopped at any place and resumed goes on bit for bit") {
 }
 
 TEST_CASE("one_cycle sets the momentum of SGD, and the first beta of Adam, along with the rate") {
-  const auto schedule = lr_schedule::one_cycle({.total_steps = 20, .base_momentum = 0.7});
+  const auto schedule = lr_schedule::one_cycle({.base_momentum = 0.7, .total_steps = 20});
   const auto adam = [&](SmallModule& module) -> OptimizerConfig {
-    return {.optimizer = std::make_shared<torch::optim::Adam>(module.parameters(), torch::optim::AdamOptions(0.1)),
+    return {.interval = OptimizerConfig::Interval::kStep,
             .lr_schedule = schedule,
-            .interval = OptimizerConfig::Interval::kStep};
+            .optimizer = std::make_shared<torch::optim::Adam>(module.parameters(), torch::optim::AdamOptions(0.1))};
   };
   for (const Configure& configure : {per_step(schedule), Configure(adam)}) {
     SmallFit fit(small_options(), configure);
@@ -67,8 +67,8 @@ TEST_CASE("one_cycle sets the momentum of SGD, and the first beta of Adam, along
 TEST_CASE("a schedule that cycles the momentum needs an optimizer that has one") {
   const auto adagrad = [](bool cycle_momentum) {
     return [=](SmallModule& module) -> OptimizerConfig {
-      return {.optimizer = std::make_shared<torch::optim::Adagrad>(module.parameters()),
-              .lr_schedule = lr_schedule::one_cycle({.total_steps = 20, .cycle_momentum = cycle_momentum})};
+      return {.lr_schedule = lr_schedule::one_cycle({.cycle_momentum = cycle_momentum, .total_steps = 20}),
+              .optimizer = std::make_shared<torch::optim::Adagrad>(module.parameters())};
     };
   };
   CHECK_THROWS_WITH_AS(SmallFit(small_options(), adagrad(true)),

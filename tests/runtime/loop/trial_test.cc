@@ -39,7 +39,7 @@ void check_traceless(const std::function<void(Live&)>& trial, const std::shared_
 
 TEST_CASE("a run with trials is byte for byte the run without") {
   const auto trial = [](Live& live) {
-    const auto result = live.run_trial({.steps = 5, .learning_rate = [](int64_t step) { return 0.1 * step; }});
+    const auto result = live.run_trial({.learning_rate = [](int64_t step) { return 0.1 * step; }, .steps = 5});
     CHECK(result.steps.size() == 5);
   };
   SUBCASE("after batches, in open accumulation windows too") {
@@ -65,7 +65,7 @@ TEST_CASE("a trial that throws puts everything back too") {
         const auto fail = [](const TrialStep& step) -> bool {
           throw std::runtime_error("step " + std::to_string(step.index));
         };
-        CHECK_THROWS_WITH_AS(live.run_trial({.steps = 3, .after_step = fail}), "step 0", std::runtime_error);
+        CHECK_THROWS_WITH_AS(live.run_trial({.after_step = fail, .steps = 3}), "step 0", std::runtime_error);
       },
       small_loader());
 }
@@ -111,7 +111,7 @@ TEST_CASE("a trial can have batches of another size, where the loader can make t
   std::vector<int64_t> samples;
   fit.live<TrainStarted>([&](const TrainStarted&, Live& live) {
     for (const int64_t batch_size : {2, 8, 24}) {
-      samples.push_back(live.run_trial({.steps = 1, .batch_size = batch_size}).steps.at(0).samples);
+      samples.push_back(live.run_trial({.batch_size = batch_size, .steps = 1}).steps.at(0).samples);
     }
   });
   fit.run();

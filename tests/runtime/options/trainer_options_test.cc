@@ -43,7 +43,7 @@ TEST_CASE("min_steps alone asks for one epoch too") {
 TEST_CASE("fast_dev_run replaces limits, minima and intervals") {
   const auto options =
       TrainerOptions{
-          .max_epochs = 9, .min_epochs = 3, .limit_val_batches = 0.5, .check_val_every_n_epoch = 4, .fast_dev_run = 2}
+          .check_val_every_n_epoch = 4, .fast_dev_run = 2, .limit_val_batches = 0.5, .max_epochs = 9, .min_epochs = 3}
           .effective();
   CHECK(options.limit_train_batches == CountOrFraction(2));
   CHECK(options.limit_val_batches == CountOrFraction(2));

@@ -33,20 +33,20 @@ void check_close(const std::vector<double>& got, const std::vector<double>& expe
 }  // namespace
 
 TEST_CASE("an exponential sweep goes from the first rate to the last by equal factors") {
-  const auto rates = rates_of({.min_lr = 1e-4, .max_lr = 10, .steps = 6});
+  const auto rates = rates_of({.max_lr = 10, .min_lr = 1e-4, .steps = 6});
   check_close(rates, {1e-4, 1e-3, 1e-2, 1e-1, 1, 10});
   CHECK(rates.front() == 1e-4);
   CHECK(rates.back() == 10);
 }
 
 TEST_CASE("a linear sweep goes from the first rate to the last by equal amounts") {
-  check_close(rates_of({.min_lr = 0.1, .max_lr = 0.5, .steps = 5, .spacing = LrSpacing::kLinear}),
+  check_close(rates_of({.max_lr = 0.5, .min_lr = 0.1, .spacing = LrSpacing::kLinear, .steps = 5}),
               {0.1, 0.2, 0.3, 0.4, 0.5});
 }
 
 TEST_CASE("the last rate of a sweep is exactly its largest, whatever the rounding") {
   for (int64_t steps = 2; steps < 200; ++steps) {
-    CHECK(rates_of({.min_lr = 3e-7, .max_lr = 0.7, .steps = steps}).back() == 0.7);
+    CHECK(rates_of({.max_lr = 0.7, .min_lr = 3e-7, .steps = steps}).back() == 0.7);
   }
 }
 
@@ -90,7 +90,7 @@ TEST_CASE("a loss below 0 diverges by its size, and one that is not finite alway
 TEST_CASE("the suggestion is where the loss falls fastest over the axis of the sweep") {
   // Over the logarithm the loss falls most from the fourth to the sixth point (by 2 a point around the fifth); over the
   // rate itself it falls fastest at the first point, where rates lie close together.
-  const LrSweepOptions options{.min_lr = 1e-6, .max_lr = 1, .steps = 7, .skip_begin = 0, .skip_end = 0};
+  const LrSweepOptions options{.max_lr = 1, .min_lr = 1e-6, .skip_begin = 0, .skip_end = 0, .steps = 7};
   const std::vector<double> losses = {5.0, 4.9, 4.8, 4.5, 3.0, 0.5, 0.4};
   CHECK(suggest_learning_rate(options, rates_of(options), losses) == 4);
   LrSweepOptions linear = options;
@@ -101,13 +101,13 @@ TEST_CASE("the suggestion is where the loss falls fastest over the axis of the s
 
 TEST_CASE("the slope over unevenly spaced rates is that of numpy.gradient") {
   // numpy.gradient gives -3, -3.5, -2, -2.5, -4, -4; the differences of neighbours alone would be steepest, -4.5, at 1.
-  const LrSweepOptions options{.spacing = LrSpacing::kLinear, .skip_begin = 0, .skip_end = 0};
+  const LrSweepOptions options{.skip_begin = 0, .skip_end = 0, .spacing = LrSpacing::kLinear};
   CHECK(suggest_learning_rate(options, std::vector{0.0, 1.0, 4.0, 5.0, 6.0, 7.0},
                               std::vector{20.0, 17.0, 2.0, 1.0, -3.0, -7.0}) == 4);
 }
 
 TEST_CASE("points at both ends and points that are not finite are not suggested") {
-  LrSweepOptions options{.min_lr = 1e-3, .max_lr = 1, .steps = 7, .skip_begin = 2, .skip_end = 1};
+  LrSweepOptions options{.max_lr = 1, .min_lr = 1e-3, .skip_begin = 2, .skip_end = 1, .steps = 7};
   const auto rates = rates_of(options);
   const std::vector<double> losses = {90, 50, 10, 9.5, 8, 7.9, 1};
   CHECK(suggest_learning_rate(options, rates, losses) == 3);  // From 10 by way of 9.5 to 8.
@@ -116,7 +116,7 @@ TEST_CASE("points at both ends and points that are not finite are not suggested"
 }
 
 TEST_CASE("there is no suggestion where nothing falls or too few points are left") {
-  LrSweepOptions options{.min_lr = 1e-3, .max_lr = 1, .steps = 4, .skip_begin = 0, .skip_end = 0};
+  LrSweepOptions options{.max_lr = 1, .min_lr = 1e-3, .skip_begin = 0, .skip_end = 0, .steps = 4};
   const auto rates = rates_of(options);
   CHECK_FALSE(suggest_learning_rate(options, rates, std::vector{1.0, 1.0, 2.0, 3.0}));
   CHECK_FALSE(suggest_learning_rate(options, rates, std::vector{3.0, kBroken, kBroken, kBroken}));
@@ -132,7 +132,7 @@ TEST_CASE("a sweep that makes no sense is refused") {
   CHECK_NOTHROW(LrSweepOptions{}.validate());
   CHECK_NOTHROW(LrSweepOptions{.early_stop_threshold = kInf}.validate());
   refuses({.min_lr = 0}, "0 < min_lr < max_lr");
-  refuses({.min_lr = 1, .max_lr = 1}, "got 1 and 1");
+  refuses({.max_lr = 1, .min_lr = 1}, "got 1 and 1");
   refuses({.max_lr = kInf}, "finite");
   refuses({.min_lr = kBroken}, "min_lr");
   refuses({.steps = 1}, "steps must be at least 2, got 1");

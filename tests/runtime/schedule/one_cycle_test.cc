@@ -53,14 +53,14 @@ TEST_CASE("one_cycle is OneCycleLR, with its defaults") {
 TEST_CASE("one_cycle anneals linearly, with other factors and momenta") {
   // OneCycleLR(Adam, 0.2, 10, pct_start=0.4, anneal_strategy="linear", div_factor=10, final_div_factor=100,
   //            base_momentum=0.8, max_momentum=0.9)
-  check_against_pytorch(lr_schedule::one_cycle({.max_lr = 0.2,
-                                                .total_steps = 10,
-                                                .pct_start = 0.4,
-                                                .anneal_strategy = AnnealStrategy::kLinear,
+  check_against_pytorch(lr_schedule::one_cycle({.anneal_strategy = AnnealStrategy::kLinear,
                                                 .base_momentum = 0.8,
-                                                .max_momentum = 0.9,
                                                 .div_factor = 10,
-                                                .final_div_factor = 100}),
+                                                .final_div_factor = 100,
+                                                .max_lr = 0.2,
+                                                .max_momentum = 0.9,
+                                                .pct_start = 0.4,
+                                                .total_steps = 10}),
                         {{0.02, 0.08, 0.14, 0.2, 0.16670000000000001, 0.13340000000000002, 0.10010000000000001,
                           0.06680000000000003, 0.0335, 0.00020000000000000573},
                          {0.9, 0.8666666666666667, 0.8333333333333334, 0.8, 0.8166666666666667, 0.8333333333333334,
@@ -69,7 +69,7 @@ TEST_CASE("one_cycle anneals linearly, with other factors and momenta") {
 
 TEST_CASE("one_cycle has a third phase if it is asked to") {
   check_against_pytorch(
-      lr_schedule::one_cycle({.max_lr = 0.2, .total_steps = 12, .pct_start = 0.25, .three_phase = true}),
+      lr_schedule::one_cycle({.max_lr = 0.2, .pct_start = 0.25, .three_phase = true, .total_steps = 12}),
       {{0.008000000000000007, 0.10400000000000001, 0.2, 0.10400000000000001, 0.008, 0.007603915084062515,
         0.0064941098115141906, 0.004890394727451675, 0.003110405272548325, 0.0015066901884858096,
         0.00039688491593748484, 8e-07},
@@ -77,20 +77,20 @@ TEST_CASE("one_cycle has a third phase if it is asked to") {
 }
 
 TEST_CASE("one_cycle without a rise starts just past the peak") {
-  check_against_pytorch(lr_schedule::one_cycle({.max_lr = 0.2, .total_steps = 5, .pct_start = 0}),
+  check_against_pytorch(lr_schedule::one_cycle({.max_lr = 0.2, .pct_start = 0, .total_steps = 5}),
                         {{0.180901775830697, 0.130901975830697, 0.06909882416930302, 0.019099024169303015, 8e-07},
                          {0.8595491502812526, 0.8845491502812526, 0.9154508497187474, 0.9404508497187474, 0.95}});
 }
 
 TEST_CASE("one_cycle stays at its end, and a rise of one step is at the peak") {
-  const auto schedule = lr_schedule::one_cycle({.total_steps = 10, .pct_start = 0.1});
+  const auto schedule = lr_schedule::one_cycle({.pct_start = 0.1, .total_steps = 10});
   CHECK(schedule(0.2, 0) == 0.2);
   CHECK(schedule.momentum(0) == 0.85);
   CHECK(schedule(0.2, 9) == doctest::Approx(8e-7));
   CHECK(schedule(0.2, 10) == schedule(0.2, 9));
   CHECK(schedule(0.2, 1'000'000) == schedule(0.2, 9));
   CHECK(schedule.momentum(1'000'000) == schedule.momentum(9));
-  CHECK(lr_schedule::one_cycle({.total_steps = 10, .pct_start = 1.0})(0.2, 10) == 0.2);
+  CHECK(lr_schedule::one_cycle({.pct_start = 1.0, .total_steps = 10})(0.2, 10) == 0.2);
 }
 
 TEST_CASE("one_cycle without max_lr peaks at each group's own rate") {
@@ -113,24 +113,24 @@ TEST_CASE("a momentum that cycles survives a combination, and other schedules le
   const auto chained = lr_schedule::chained({cycle, lr_schedule::exponential(0.9)});
   CHECK(chained.momentum(3) == cycle.momentum(3));
   CHECK_FALSE(lr_schedule::linear_warmup(4).cycles_momentum());
-  CHECK_FALSE(lr_schedule::one_cycle({.total_steps = 10, .cycle_momentum = false}).cycles_momentum());
+  CHECK_FALSE(lr_schedule::one_cycle({.cycle_momentum = false, .total_steps = 10}).cycles_momentum());
 }
 
 TEST_CASE("one_cycle refuses options out of their range") {
   constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
   CHECK(one_cycle_refusal({}) == "learning-rate schedule one_cycle: total_steps = 0: must be at least 1");
-  CHECK(one_cycle_refusal({.total_steps = 5, .pct_start = 1.5}) ==
+  CHECK(one_cycle_refusal({.pct_start = 1.5, .total_steps = 5}) ==
         "learning-rate schedule one_cycle: pct_start = 1.5: must be in [0, 1]");
-  CHECK(one_cycle_refusal({.total_steps = 5, .pct_start = 0.6, .three_phase = true}) ==
+  CHECK(one_cycle_refusal({.pct_start = 0.6, .three_phase = true, .total_steps = 5}) ==
         "learning-rate schedule one_cycle: pct_start = 0.6: must be in (0, 0.5] with three_phase");
   CHECK(one_cycle_refusal({.max_lr = kNan, .total_steps = 5}) ==
         "learning-rate schedule one_cycle: max_lr = nan: must be above 0");
-  CHECK(one_cycle_refusal({.total_steps = 5, .base_momentum = 0.9, .max_momentum = 0.8}) ==
+  CHECK(one_cycle_refusal({.base_momentum = 0.9, .max_momentum = 0.8, .total_steps = 5}) ==
         "learning-rate schedule one_cycle: base_momentum = 0.9: must be in [0, max_momentum]");
-  CHECK(one_cycle_refusal({.total_steps = 5, .max_momentum = 1.0}) ==
+  CHECK(one_cycle_refusal({.max_momentum = 1.0, .total_steps = 5}) ==
         "learning-rate schedule one_cycle: max_momentum = 1: must be in [0, 1)");
-  CHECK_FALSE(one_cycle_refusal({.total_steps = 5, .div_factor = 0}).empty());
-  CHECK_FALSE(one_cycle_refusal({.total_steps = 5, .final_div_factor = -1}).empty());
-  CHECK(lr_schedule::one_cycle({.max_lr = 0.2, .total_steps = 5, .three_phase = true}).name() ==
+  CHECK_FALSE(one_cycle_refusal({.div_factor = 0, .total_steps = 5}).empty());
+  CHECK_FALSE(one_cycle_refusal({.final_div_factor = -1, .total_steps = 5}).empty());
+  CHECK(lr_schedule::one_cycle({.max_lr = 0.2, .three_phase = true, .total_steps = 5}).name() ==
         "one_cycle(total_steps=5, max_lr=0.2, pct_start=0.3, three_phase)");
 }

@@ -80,7 +80,7 @@ TEST_CASE("a relative threshold of a negative best value lets worse values pass,
 }
 
 TEST_CASE("a plateau counts nothing while it cools down") {
-  check_against_pytorch({.factor = 0.5, .patience = 0, .cooldown = 2},
+  check_against_pytorch({.cooldown = 2, .factor = 0.5, .patience = 0},
                         {1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.5, 0.6, 0.6, 0.6},
                         {{0.1, 0.05, 0.05, 0.05, 0.025, 0.025, 0.025, 0.0125, 0.0125, 0.0125, 0.00625, 0.00625},
                          {1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.5},
@@ -89,12 +89,12 @@ TEST_CASE("a plateau counts nothing while it cools down") {
 }
 
 TEST_CASE("a rate does not fall below min_lr, and not by as little as eps") {
-  check_against_pytorch({.patience = 0, .min_lr = 0.0005}, {1.0, 1.0, 1.0, 1.0, 1.0},
+  check_against_pytorch({.min_lr = 0.0005, .patience = 0}, {1.0, 1.0, 1.0, 1.0, 1.0},
                         {{0.1, 0.010000000000000002, 0.0010000000000000002, 0.0005, 0.0005},
                          {1, 1, 1, 1, 1},
                          {0, 0, 0, 0, 0},
                          {0, 0, 0, 0, 0}});
-  check_against_pytorch({.factor = 0.5, .patience = 0, .eps = 0.02}, {1.0, 1.0, 1.0, 1.0, 1.0},
+  check_against_pytorch({.eps = 0.02, .factor = 0.5, .patience = 0}, {1.0, 1.0, 1.0, 1.0, 1.0},
                         {{0.1, 0.05, 0.025, 0.025, 0.025}, {1, 1, 1, 1, 1}, {0, 0, 0, 0, 0}, {0, 0, 0, 0, 0}});
 }
 
@@ -109,14 +109,14 @@ TEST_CASE("NaN is no improvement") {
 TEST_CASE("a plateau refuses options out of their range, and names what is allowed") {
   CHECK(plateau_refusal({}) ==
         "configure_optimizers: plateau: 'monitor' is required: a string that is not empty. Metric to watch.");
-  CHECK(plateau_refusal({.monitor = "loss", .factor = 1.0}) ==
+  CHECK(plateau_refusal({.factor = 1.0, .monitor = "loss"}) ==
         "configure_optimizers: plateau: 'factor': must be a number of at least 0 and less than 1, got 1.0");
-  CHECK_FALSE(plateau_refusal({.monitor = "loss", .factor = kNan}).empty());
+  CHECK_FALSE(plateau_refusal({.factor = kNan, .monitor = "loss"}).empty());
   CHECK_FALSE(plateau_refusal({.monitor = "loss", .patience = -1}).empty());
   CHECK_FALSE(plateau_refusal({.monitor = "loss", .threshold = -1}).empty());
-  CHECK_FALSE(plateau_refusal({.monitor = "loss", .cooldown = -1}).empty());
-  CHECK_FALSE(plateau_refusal({.monitor = "loss", .min_lr = -1}).empty());
-  CHECK_FALSE(plateau_refusal({.monitor = "loss", .eps = -1}).empty());
-  CHECK_FALSE(plateau_refusal({.monitor = "loss", .frequency = 0}).empty());
+  CHECK_FALSE(plateau_refusal({.cooldown = -1, .monitor = "loss"}).empty());
+  CHECK_FALSE(plateau_refusal({.min_lr = -1, .monitor = "loss"}).empty());
+  CHECK_FALSE(plateau_refusal({.eps = -1, .monitor = "loss"}).empty());
+  CHECK_FALSE(plateau_refusal({.frequency = 0, .monitor = "loss"}).empty());
   CHECK(plateau_refusal({.monitor = "loss"}).empty());
 }

@@ -9,9 +9,9 @@ namespace {
 
 // begin warm-up
 std::vector<OptimizerConfig> warm_up_and_anneal(Module& module) {
-  return {{.optimizer = std::make_shared<torch::optim::AdamW>(module.parameters(), torch::optim::AdamWOptions(3e-4)),
+  return {{.interval = OptimizerConfig::Interval::kStep,
            .lr_schedule = lr_schedule::linear_warmup(500, 0.01, lr_schedule::cosine(9'500, 3e-6)),
-           .interval = OptimizerConfig::Interval::kStep}};
+           .optimizer = std::make_shared<torch::optim::AdamW>(module.parameters(), torch::optim::AdamWOptions(3e-4))}};
 }
 // end warm-up
 
@@ -19,16 +19,16 @@ std::vector<OptimizerConfig> warm_up_and_anneal(Module& module) {
 std::vector<OptimizerConfig> one_cycle(Module& module, int64_t total_steps) {
   const auto optimizer =
       std::make_shared<torch::optim::SGD>(module.parameters(), torch::optim::SGDOptions(0.1).momentum(0.9));
-  return {{.optimizer = optimizer,
+  return {{.interval = OptimizerConfig::Interval::kStep,
            .lr_schedule = lr_schedule::one_cycle({.max_lr = 0.4, .total_steps = total_steps}),
-           .interval = OptimizerConfig::Interval::kStep}};
+           .optimizer = optimizer}};
 }
 // end one cycle
 
 // begin plateau
 std::vector<OptimizerConfig> reduce_on_plateau(Module& module) {
   return {{.optimizer = std::make_shared<torch::optim::SGD>(module.parameters(), torch::optim::SGDOptions(0.1)),
-           .plateau = PlateauOptions{.monitor = "val_loss", .factor = 0.5, .patience = 3, .min_lr = 1e-5}}};
+           .plateau = PlateauOptions{.factor = 0.5, .min_lr = 1e-5, .monitor = "val_loss", .patience = 3}}};
 }
 // end plateau
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "tests/support/captured_stderr.h"
@@ -28,6 +29,7 @@ struct TinyProgram {
   Experiment experiment{"tiny", "Trains next to nothing."};
   std::function<void(int64_t batch_index)> in_training_step;
   std::string errors;
+  std::string output;
 
   TinyProgram() {
     experiment.trainer.max_epochs = 1;
@@ -44,7 +46,9 @@ struct TinyProgram {
   /// The exit status; what it said is in `errors`.
   int run(std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), "tiny");
-    arguments.insert(arguments.end(), {"--run-dir", run_dir.string()});
+    if (arguments[1] != "callbacks") {
+      arguments.insert(arguments.end(), {"--run-dir", run_dir.string()});
+    }
     std::vector<char*> pointers;
     for (auto& argument : arguments) {
       pointers.push_back(argument.data());
@@ -55,6 +59,7 @@ struct TinyProgram {
     const int status = troupe::run(static_cast<int>(pointers.size()), pointers.data(), experiment);
     std::cout.rdbuf(before);
     errors = captured.text();
+    output = printed.str();
     return status;
   }
 
@@ -92,4 +97,31 @@ TEST_CASE_FIXTURE(TinyProgram, "a folder for checkpoints that cannot be made end
   CHECK(contains(errors,
                  "tiny fit failed: ModelCheckpoint: cannot save in 'dirpath' " + (folder.path() / "file").string()));
   CHECK(std::count(errors.begin(), errors.end(), '\n') == 1);
+}
+
+TEST_CASE("callbacks lists what a file may name, with options, defaults and what is allowed") {
+  TinyProgram program;
+  CHECK(program.run({"callbacks", "EarlyStopping", "CSVLogger"}) == 0);
+  CHECK(program.output.starts_with("EarlyStopping\n  monitor "));
+  CHECK(contains(program.output, "text required"));
+  CHECK(contains(program.output, "int = 3"));
+  CHECK(contains(program.output, "Checks without improvement before the vote; counts checks, not epochs.\n"));
+  CHECK(contains(program.output, "\n\nCSVLogger\n  path "));
+
+  CHECK(program.run({"callbacks"}) == 0);
+  for (const auto& type : program.experiment.registry.types()) {
+    CHECK(contains(program.output, type + "\n"));
+  }
+  CHECK(program.run({"callbacks", "--json"}) == 0);
+  const auto described = nlohmann::json::parse(program.output);
+  REQUIRE(described.size() == program.experiment.registry.types().size());
+  const auto found =
+      std::find_if(described.begin(), described.end(), [](const auto& one) { return one["type"] == "EarlyStopping"; });
+  REQUIRE(found != described.end());
+  CHECK((*found)["options"][0]["required"] == true);
+
+  CHECK(program.run({"callbacks", "EarlyStoping"}) == 2);
+  CHECK(contains(program.errors,
+                          "tiny callbacks: unknown callback type 'EarlyStoping' (did you mean 'EarlyStopping'?)"));
+  CHECK(program.output.empty());
 }

@@ -15,6 +15,8 @@
 #include "troupe/callbacks/stopping/early_stopping.h"
 #include "troupe/callbacks/stopping/timer.h"
 #include "troupe/deploy/run.h"
+#include "troupe/runtime/data/combined_loader.h"
 #include "troupe/runtime/data/data_loader.h"
+#include "troupe/runtime/data/stream.h"
 #include "troupe/runtime/data/tensor_dataset.h"
 #include "troupe/runtime/module/load_weights.h"

@@ -151,8 +151,7 @@ bool ModelCheckpoint::applies_to(const RunState& run) const {
 }
 
 bool ModelCheckpoint::saves_on_train_epoch_end(const RunState& run) const {
-  return options_.save_on_train_epoch_end.value_or(run.fit().validates_at_epoch_end() ||
-                                                   run.fit().validation_batches() == 0);
+  return options_.save_on_train_epoch_end.value_or(run.fit().validates_at_epoch_end() || !validates(run.fit()));
 }
 
 bool ModelCheckpoint::is_due_after_batch(const Control& control) const {
@@ -163,16 +162,17 @@ bool ModelCheckpoint::is_due_after_batch(const Control& control) const {
 }
 
 /// Whether the score to rank by comes, or comes anew, with a validation after this batch.
-bool ModelCheckpoint::waits_for_validation(const RunState& run) const {
-  if (options_.monitor.empty() || run.fit().validation_batches() == 0) {
+bool ModelCheckpoint::waits_for_validation(const TrainBatchEnded& ended, const RunState& run) const {
+  if (options_.monitor.empty() || !validates(run.fit())) {
     return false;
   }
   const bool missing = !value_of(run, options_.monitor) && run.validations() == 0;
-  const bool last_batch = uint64_t{run.position().batch_index()} + 1 == run.fit().train_batches();
+  const bool last_batch =
+      ended.last_of_epoch() || uint64_t{run.position().batch_index()} + 1 == run.fit().train_batches();
   return missing || (last_batch && !saves_on_train_epoch_end(run));
 }
 
-void ModelCheckpoint::on(const TrainBatchEnded&, Control& control) {
+void ModelCheckpoint::on(const TrainBatchEnded& event, Control& control) {
   if (!is_due_after_batch(control)) {
     return;
   }
@@ -182,7 +182,7 @@ void ModelCheckpoint::on(const TrainBatchEnded&, Control& control) {
   if (!applies_to(control.run())) {
     return;
   }
-  save_deferred_ = waits_for_validation(control.run());
+  save_deferred_ = waits_for_validation(event, control.run());
   if (!save_deferred_) {
     save_here(control);
   }

@@ -101,7 +101,7 @@ class ModelCheckpoint {
   bool applies_to(const RunState& run) const;
   bool saves_on_train_epoch_end(const RunState& run) const;
   bool is_due_after_batch(const Control& control) const;
-  bool waits_for_validation(const RunState& run) const;
+  bool waits_for_validation(const TrainBatchEnded& ended, const RunState& run) const;
   void end_of_epoch(Control& control);
   void save_here(Control& control);
   bool save_top_k(Control& control);

@@ -45,8 +45,7 @@ bool EarlyStopping::applies_to(const RunState& run) const {
 }
 
 bool EarlyStopping::checks_on_train_epoch_end(const RunState& run) const {
-  return options_.check_on_train_epoch_end.value_or(run.fit().validates_at_epoch_end() ||
-                                                    run.fit().validation_batches() == 0);
+  return options_.check_on_train_epoch_end.value_or(run.fit().validates_at_epoch_end() || !validates(run.fit()));
 }
 
 void EarlyStopping::on(const TrainEpochEnded&, Control& control) {

@@ -14,8 +14,14 @@ class DataLoader {
  public:
   virtual ~DataLoader() = default;
 
-  /// Batches that one epoch has on this rank.
+  /// What batches() says of data whose length is not known before its end.
+  static constexpr int64_t kUnknown = -1;
+
+  /// Batches that one epoch has on this rank, or kUnknown.
   virtual int64_t batches() const = 0;
+  /// Whether the epoch has no batch left. Asked only where batches() is kUnknown, before every batch and after the
+  /// last; it may have to fetch the next one, and so block. Throws as next() does.
+  virtual bool at_end() { return false; }
   /// The next call of next() gives batch `first_batch` of `epoch` (both counted from 0). O(1), and allowed at any time,
   /// also in the middle of another epoch; first_batch == batches() stands for the end. Throws ConfigError for any other
   /// place.

@@ -118,4 +118,9 @@ class RunState {
   std::shared_ptr<std::vector<std::string>> lost_;
 };
 
+/// Whether the fit has validations.
+inline bool validates(const v1::FitStarted& fit) {
+  return fit.validation_batches() > 0 || fit.validation_ends_by_itself();
+}
+
 }  // namespace troupe

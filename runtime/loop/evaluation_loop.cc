@@ -217,7 +217,8 @@ void EvaluationLoop::run_loader(DataLoader& loader, int64_t batches, v1::Evaluat
   if (first > 0 && on_batch_boundary) {  // The boundary that the checkpoint was taken before, or in.
     on_batch_boundary();
   }
-  for (int64_t index = first; index < batches; ++index) {
+  const bool ends_by_itself = loader.batches() == DataLoader::kUnknown;
+  for (int64_t index = first; index < batches && !(ends_by_itself && loader.at_end()); ++index) {
     position.set_batch_index(static_cast<uint32_t>(index));
     run_batch<Events>(module_.transfer_batch(loader.next()), index, progress);
     if (on_batch_boundary) {

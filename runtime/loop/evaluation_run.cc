@@ -93,6 +93,12 @@ const CountOrFraction& limit_of(Stage stage, const TrainerOptions& options) {
   }
 }
 
+std::string_view limit_name(Stage stage) {
+  return stage == v1::STAGE_TEST      ? "limit_test_batches"
+         : stage == v1::STAGE_PREDICT ? "limit_predict_batches"
+                                      : "limit_val_batches";
+}
+
 }  // namespace
 
 EvaluationResult run_evaluation(ModuleScope& scope, const DataLoaders& loaders, const TrainerOptions& options,
@@ -106,7 +112,7 @@ EvaluationResult run_evaluation(ModuleScope& scope, const DataLoaders& loaders, 
   });
   std::vector<int64_t> batches;
   for (const auto& loader : loaders) {
-    batches.push_back(limit_of(scope.stage(), options).of(loader->batches()));
+    batches.push_back(limited_batches(limit_of(scope.stage(), options), loader->batches(), limit_name(scope.stage())));
   }
   ModuleContext context(scope.module());
   context.set_emit([&](v1::UserEvent event) { emitter.publish(std::move(event)); });

@@ -1,5 +1,6 @@
 #include "troupe/runtime/loop/fit_data.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "troupe/runtime/base/error.h"
@@ -20,6 +21,11 @@ LoopLimits FitData::limits_with(const DataLoader& train) const {
     validation.push_back(loader->batches());
   }
   return loop_limits(options_, train.batches(), validation);
+}
+
+bool FitData::validation_ends_by_itself() const {
+  return std::any_of(validation_.begin(), validation_.end(),
+                     [](const auto& loader) { return loader->batches() == DataLoader::kUnknown; });
 }
 
 void FitData::set_batch_size(uint32_t samples) {

@@ -18,7 +18,10 @@ class FitData {
 
   DataLoader& train() { return *train_; }
   const DataLoader& train() const { return *train_; }
+  /// Whether the train loader says only at its end how many batches it had.
+  bool train_ends_by_itself() const { return train_->batches() == DataLoader::kUnknown; }
   const DataLoaders& validation() const { return validation_; }
+  bool validation_ends_by_itself() const;
   /// With the train loader that there is now. The reference stays valid, and follows.
   const LoopLimits& limits() const { return limits_; }
 

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
+#include "troupe/runtime/base/error.h"
 #include "troupe/runtime/loop/evaluation_loop.h"
 #include "troupe/runtime/loop/fit_facts.h"
 #include "troupe/runtime/loop/live.h"
@@ -104,7 +106,12 @@ void FitLoop::run_epoch() {
   if (loop().phase() == LoopState::PHASE_EPOCH_START) {
     start_epoch();
   }
-  data_.train().begin(static_cast<int64_t>(loop().epoch()), static_cast<int64_t>(loop().batches_done()));
+  if (!loop().data_ended()) {
+    data_.train().begin(static_cast<int64_t>(loop().epoch()), static_cast<int64_t>(loop().batches_done()));
+  }
+  if (loop().batches_done() == 0 && data_.train_ends_by_itself() && data_.train().at_end()) {
+    throw DataError("the training data gave no batch in epoch " + std::to_string(loop().epoch()));
+  }
   do {
     pass_boundary();
   } while (!rules_.epoch_finished() && train_batch());
@@ -113,6 +120,7 @@ void FitLoop::run_epoch() {
 
 void FitLoop::start_epoch() {
   loop().set_batches_done(0);
+  loop().set_data_ended(false);
   window_.close();
   loop().set_epoch_batch_size(loop().batch_size());
   data_.set_batch_size(loop().epoch_batch_size());
@@ -168,7 +176,8 @@ bool FitLoop::train_batch() {
       optimization_.backward(window == 1 ? loss : loss / window);
     }
   }
-  const bool last = index + 1 == data_.limits().train_batches;
+  loop().set_data_ended(data_.train_ends_by_itself() && data_.train().at_end());
+  const bool last = loop().data_ended() || index + 1 == data_.limits().train_batches;
   const bool steps = window_.add_batch(last || loop().skip_epoch());
   loop().set_batches_done(static_cast<uint64_t>(index) + 1);
   loop().set_total_batches(loop().total_batches() + 1);
@@ -192,6 +201,7 @@ void FitLoop::publish_batch_ended(const Batch& batch, const at::Tensor& loss, bo
   auto* ended = event->mutable_train_batch_ended();
   training_.epoch_metrics().take_step(ended->mutable_metrics());
   ended->set_samples(static_cast<uint32_t>(batch.size()));
+  ended->set_last_of_epoch(loop().data_ended());
   if (stepped) {
     rates_log_.end_step(rates_used, ended->mutable_metrics());
   }

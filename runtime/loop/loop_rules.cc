@@ -40,8 +40,11 @@ LoopRules::Validation LoopRules::validation() const {
     return Validation::kByTheClock;
   }
   auto batches = static_cast<int64_t>(limits_.count_over_epochs ? loop_.total_batches() : loop_.batches_done());
-  if (loop_.skip_epoch() && !limits_.count_over_epochs) {  // As if the batch had been the epoch's last.
-    batches = limits_.train_batches;
+  if (limits_.validation_interval == kUntilTheEnd) {
+    return loop_.skip_epoch() || !epoch_cut_short() ? Validation::kDue : Validation::kNotDue;
+  }
+  if (loop_.skip_epoch() && !limits_.count_over_epochs && limits_.train_batches != kUntilTheEnd) {
+    batches = limits_.train_batches;  // As if the batch had been the epoch's last.
   }
   return batches % limits_.validation_interval == 0 ? Validation::kDue : Validation::kNotDue;
 }

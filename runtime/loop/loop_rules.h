@@ -32,7 +32,9 @@ class LoopRules {
   /// Whether this epoch has no other batch.
   bool epoch_finished() const;
   /// Whether the epoch has fewer batches behind it than it was to have.
-  bool epoch_cut_short() const { return static_cast<int64_t>(loop_.batches_done()) < limits_.train_batches; }
+  bool epoch_cut_short() const {
+    return !loop_.data_ended() && static_cast<int64_t>(loop_.batches_done()) < limits_.train_batches;
+  }
   bool reached_max_steps() const;
 
   enum class Validation {

@@ -7,6 +7,7 @@
 #include "troupe/runtime/base/error.h"
 #include "troupe/runtime/loop/evaluation_loop.h"
 #include "troupe/runtime/loop/training.h"
+#include "troupe/runtime/options/loop_limits.h"
 
 namespace troupe {
 namespace {
@@ -67,6 +68,9 @@ class TrialBatches {
  public:
   TrialBatches(const TrialGround& ground, const TrialOptions& options)
       : loader_(trial_loader(ground, options)), epoch_(ground.epoch), batches_(loader_->batches()) {
+    if (batches_ == DataLoader::kUnknown) {
+      batches_ = kUntilTheEnd;
+    }
     if (ground.batches > 0 && options.batch_size == 0) {
       batches_ = std::min(batches_, ground.batches);
     }
@@ -74,7 +78,8 @@ class TrialBatches {
   }
   int64_t index() const { return index_; }
   Batch next() {
-    if (++index_ == batches_) {
+    const bool ended = loader_->batches() == DataLoader::kUnknown && loader_->at_end();
+    if (++index_ == batches_ || ended) {
       loader_->begin(++epoch_, 0);
       index_ = 0;
     }

@@ -1,7 +1,13 @@
 #include "troupe/callbacks/live_callbacks.h"
 
+#include <nlohmann/json.hpp>
+
+#include "troupe/callbacks/averaging/ema_weight_averaging.h"
+
 namespace troupe {
 
-void register_live_callbacks(CallbackRegistry& /*registry*/) {}
+void register_live_callbacks(CallbackRegistry& registry) {
+  registry.register_callback<EMAWeightAveraging, EMAWeightAveragingOptions>("EMAWeightAveraging");
+}
 
 }  // namespace troupe

@@ -9,6 +9,7 @@
 #include "troupe/actors/trainer.h"
 #include "troupe/callbacks/averaging/ema_weight_averaging.h"
 #include "troupe/callbacks/averaging/load_averaged_weights.h"
+#include "troupe/callbacks/averaging/stochastic_weight_averaging.h"
 #include "troupe/callbacks/checkpointing/model_checkpoint.h"
 #include "troupe/callbacks/logging/csv_logger.h"
 #include "troupe/callbacks/monitoring/learning_rate_monitor.h"

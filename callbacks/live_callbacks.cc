@@ -3,11 +3,13 @@
 #include <nlohmann/json.hpp>
 
 #include "troupe/callbacks/averaging/ema_weight_averaging.h"
+#include "troupe/callbacks/averaging/stochastic_weight_averaging.h"
 
 namespace troupe {
 
 void register_live_callbacks(CallbackRegistry& registry) {
   registry.register_callback<EMAWeightAveraging, EMAWeightAveragingOptions>("EMAWeightAveraging");
+  registry.register_callback<StochasticWeightAveraging, StochasticWeightAveragingOptions>("StochasticWeightAveraging");
 }
 
 }  // namespace troupe

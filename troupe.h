@@ -11,6 +11,8 @@
 #include "troupe/callbacks/averaging/load_averaged_weights.h"
 #include "troupe/callbacks/averaging/stochastic_weight_averaging.h"
 #include "troupe/callbacks/checkpointing/model_checkpoint.h"
+#include "troupe/callbacks/finetuning/backbone_finetuning.h"
+#include "troupe/callbacks/finetuning/parameter_groups.h"
 #include "troupe/callbacks/logging/csv_logger.h"
 #include "troupe/callbacks/monitoring/learning_rate_monitor.h"
 #include "troupe/callbacks/monitoring/model_summary.h"

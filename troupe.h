@@ -7,7 +7,13 @@
 #include <torch/torch.h>
 
 #include "troupe/actors/trainer.h"
+#include "troupe/callbacks/averaging/ema_weight_averaging.h"
+#include "troupe/callbacks/averaging/load_averaged_weights.h"
+#include "troupe/callbacks/averaging/stochastic_weight_averaging.h"
 #include "troupe/callbacks/checkpointing/model_checkpoint.h"
+#include "troupe/callbacks/finetuning/backbone_finetuning.h"
+#include "troupe/callbacks/finetuning/model_pruning.h"
+#include "troupe/callbacks/finetuning/parameter_groups.h"
 #include "troupe/callbacks/logging/csv_logger.h"
 #include "troupe/callbacks/monitoring/learning_rate_monitor.h"
 #include "troupe/callbacks/monitoring/model_summary.h"

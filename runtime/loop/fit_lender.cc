@@ -8,25 +8,29 @@
 namespace troupe {
 
 Live::Loan FitLender::loan(EventType about, const StepOutputs* outputs) {
-  return {training_.module(), training_.all_optimizers(),
-          [this, about](const TrialOptions& options) { return run_trial(about, options); }, outputs};
+  return {.module = training_.module(),
+          .optimizers = training_.all_optimizers(),
+          .run_trial =
+              [this, about](const TrialOptions& options) { return run_trial(ground_for("run_trial", about), options); },
+          .outputs = outputs,
+          .forward_train_batches = [this, about] { run_forward_epoch(ground_for("forward_train_batches", about)); }};
 }
 
-TrialResult FitLender::run_trial(EventType about, const TrialOptions& options) {
+TrialGround FitLender::ground_for(const std::string& what, EventType about) {
   const auto& info = event_info(about);
   if (info.transient || about == Event::kUserEvent || about == Event::kExceptionRaised || about == Event::kTornDown ||
       training_.loop().phase() == v1::LoopState::PHASE_FIT_START) {
-    throw ConfigError("run_trial: not allowed at " + std::string(info.name) +
+    throw ConfigError(what + ": not allowed at " + std::string(info.name) +
                       ": allowed between two batches, at recorded events from FitStarted on");
   }
   if (!training_.automatic()) {
-    throw ConfigError("run_trial: the module optimises manually: it takes steps that a trial could not take back");
+    throw ConfigError(what + ": the module optimises manually: it takes steps that could not be taken back");
   }
   TrialGround ground = optimization_.trial_ground(data_.train());
   ground.epoch = static_cast<int64_t>(training_.loop().epoch());
   ground.batches = data_.limits().train_batches;
   ground.batches_per_step = window_.batches_from_now();
-  return troupe::run_trial(ground, options);
+  return ground;
 }
 
 }  // namespace troupe

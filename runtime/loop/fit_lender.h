@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include "troupe/runtime/loop/accumulation_window.h"
 #include "troupe/runtime/loop/fit_data.h"
 #include "troupe/runtime/loop/live.h"
@@ -19,7 +21,8 @@ class FitLender {
   Live::Loan loan(EventType about, const StepOutputs* outputs);
 
  private:
-  TrialResult run_trial(EventType about, const TrialOptions& options);
+  /// The ground for `what`, which is refused where it cannot be: a ConfigError.
+  TrialGround ground_for(const std::string& what, EventType about);
 
   Training& training_;
   const FitData& data_;

@@ -39,6 +39,13 @@ TrialResult Live::run_trial(const TrialOptions& options) {
   return loan_.run_trial(options);
 }
 
+void Live::forward_train_batches() {
+  if (!loan_.forward_train_batches) {
+    throw ConfigError("Live::forward_train_batches: nothing is being trained: validate, test and predict cannot");
+  }
+  loan_.forward_train_batches();
+}
+
 std::vector<v1::Command> run_live_hook(Callback& callback, const Event& event, const RunState& run, Live::Loan loan) {
   Live live(std::move(loan), run, event.elapsed_us());
   callback.live(event, live);

@@ -21,12 +21,13 @@ class Live {
   using Optimizers = std::vector<std::reference_wrapper<torch::optim::Optimizer>>;
   using TrialRunner = std::function<TrialResult(const TrialOptions&)>;
 
-  /// What the loop lends. No optimizers and no runner outside a fit.
+  /// What the loop lends. No optimizers and no runners outside a fit.
   struct Loan {
     Module& module;
     Optimizers optimizers = {};
     TrialRunner run_trial = {};
     const StepOutputs* outputs = nullptr;
+    std::function<void()> forward_train_batches = {};
   };
   Live(Loan loan, const RunState& run, uint64_t elapsed_us) : loan_(std::move(loan)), control_(run, elapsed_us) {}
 
@@ -54,6 +55,10 @@ class Live {
   /// ExceptionRaised and TornDown. Throws ConfigError elsewhere, and what the steps threw; then too everything has been
   /// put back.
   TrialResult run_trial(const TrialOptions& options);
+  /// Runs training_step on every batch of the present epoch, without gradients: see run_forward_epoch() in trial.h. For
+  /// buffers that are statistics of the data. Allowed where run_trial() is; throws ConfigError elsewhere, and what the
+  /// steps threw.
+  void forward_train_batches();
 
  private:
   Loan loan_;

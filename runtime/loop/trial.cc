@@ -2,6 +2,7 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "troupe/runtime/base/error.h"
@@ -47,18 +48,28 @@ class Undo {
   std::vector<at::Tensor> gradients_;
 };
 
+/// Another loader of the same data and batches.
+std::shared_ptr<DataLoader> loader_beside(const TrialGround& ground, const std::string& what) {
+  auto loader = ground.loader.another(/*batch_size=*/0);
+  if (loader == nullptr) {
+    throw ConfigError(what + ": the train loader cannot make another one of itself: override DataLoader::another");
+  }
+  return loader;
+}
+
 std::shared_ptr<DataLoader> trial_loader(const TrialGround& ground, const TrialOptions& options) {
   if (options.steps < 1 || options.batch_size < 0) {
     throw ConfigError("run_trial: steps must be at least 1 and batch_size at least 0, got " +
                       std::to_string(options.steps) + " and " + std::to_string(options.batch_size));
   }
+  if (options.batch_size == 0) {
+    return loader_beside(ground, "run_trial");
+  }
   auto loader = ground.loader.another(options.batch_size);
   if (loader == nullptr) {
-    throw ConfigError(options.batch_size == 0
-                          ? "run_trial: the train loader cannot make another one of itself: override "
-                            "DataLoader::another"
-                          : "run_trial: the train loader cannot make batches of another size: override "
-                            "DataLoader::another, or leave batch_size at 0");
+    throw ConfigError(
+        "run_trial: the train loader cannot make batches of another size: override DataLoader::another, or leave "
+        "batch_size at 0");
   }
   return loader;
 }
@@ -147,7 +158,42 @@ TrialResult make_steps(const TrialGround& ground, const TrialOptions& options) {
   return result;
 }
 
+void run_forward_batches(const TrialGround& ground, DataLoader& loader) {
+  Module& module = ground.training.module();
+  ModuleContext context(module);
+  context.set_emit([](const v1::UserEvent&) {});
+  MetricCollector nowhere;
+  const torch::NoGradGuard no_grad;
+  set_modules_in_eval_mode(module, ground.training.modules_not_training());
+  const int64_t batches = ground.batches > 0 ? std::min(ground.batches, loader.batches()) : loader.batches();
+  loader.begin(ground.epoch, 0);
+  for (int64_t index = 0; index < batches; ++index) {
+    const Batch batch = loader.next();
+    context.enter_step(nowhere, batch.size(), /*logs_per_step=*/true);
+    ground.training_step(batch, index);
+    nowhere.reset();
+  }
+}
+
 }  // namespace
+
+void run_forward_epoch(const TrialGround& ground) {
+  Module& module = ground.training.module();
+  const auto loader = loader_beside(ground, "forward_train_batches");
+  const auto generators = rng_states(module);
+  const auto eval_modes = modules_in_eval_mode(module);
+  const auto put_back = [&] {
+    restore_rng(module, generators);
+    set_modules_in_eval_mode(module, eval_modes);
+  };
+  try {
+    run_forward_batches(ground, *loader);
+  } catch (...) {
+    put_back();
+    throw;
+  }
+  put_back();
+}
 
 TrialResult run_trial(const TrialGround& ground, const TrialOptions& options) {
   Undo undo(ground.training);

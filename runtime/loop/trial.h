@@ -56,4 +56,10 @@ struct TrialGround {
 /// no sense, and what the steps threw.
 TrialResult run_trial(const TrialGround& ground, const TrialOptions& options);
 
+/// Runs training_step on every batch of the epoch, in order, without gradients and steps, and puts random numbers, and
+/// train and eval modes, back as they were, also when something throws. Submodules train as they do in the training, so
+/// buffers change: that is what it is for. Nothing is emitted or logged, and the training's own loader is not touched.
+/// Throws ConfigError when the loader cannot make another one of itself, and what training_step threw.
+void run_forward_epoch(const TrialGround& ground);
+
 }  // namespace troupe

@@ -139,3 +139,52 @@ TEST_CASE("a trial is refused where a graph is alive, before the fit has started
   fit.run();
   CHECK(refused == 14);
 }
+
+TEST_CASE("a forward pass over the epoch's batches changes BatchNorm's statistics alone") {
+  SmallFit plain(with_accumulation());
+  plain.run();
+  std::vector<int64_t> batches;
+  SmallFit passed(with_accumulation());
+  passed.module->in_training_step = [&](int64_t batch_index) { batches.push_back(batch_index); };
+  passed.live<TrainBatchEnded>([&](const TrainBatchEnded&, Live& live) {
+    std::vector<NamedTensor> buffers;
+    for (const auto& buffer : live.module().named_buffers()) {
+      buffers.push_back({buffer.key(), buffer.value().clone()});
+    }
+    batches.clear();
+    live.forward_train_batches();
+    CHECK(batches == std::vector<int64_t>{0, 1, 2, 3, 4, 5});
+    for (auto& buffer : live.module().named_buffers()) {
+      CHECK_FALSE(buffer.value().equal(*find_tensor(buffers, buffer.key())));
+      buffer.value().copy_(*find_tensor(buffers, buffer.key()));
+    }
+  });
+  passed.run();
+  CHECK(passed.state_bytes() == plain.state_bytes());
+  CHECK(passed.event_bytes() == plain.event_bytes());
+}
+
+TEST_CASE("a forward pass that throws puts modes and random numbers back, and is refused where a trial is") {
+  SmallFit plain;
+  plain.run();
+  SmallFit passed;
+  bool fails = false;
+  passed.module->in_training_step = [&](int64_t /*batch_index*/) {
+    if (fails) {
+      torch::rand({3});
+      throw std::runtime_error("no more");
+    }
+  };
+  passed.live<ValidationBatchEnded>([&](const ValidationBatchEnded&, Live& live) {
+    fails = true;
+    CHECK_THROWS_WITH_AS(live.forward_train_batches(), "no more", std::runtime_error);
+    fails = false;
+    CHECK_FALSE(live.module().is_training());
+  });
+  passed.live<BackwardStarted>([](const BackwardStarted&, Live& live) {
+    CHECK_THROWS_WITH_AS(live.forward_train_batches(),
+                         doctest::Contains("forward_train_batches: not allowed at BackwardStarted"), ConfigError);
+  });
+  passed.run();
+  CHECK(passed.state_bytes() == plain.state_bytes());
+}

@@ -35,18 +35,17 @@ void make_parent(const std::filesystem::path& path) {
   }
 }
 
-/// 0 where there is no regular file.
-uint64_t size_of(const std::filesystem::path& path) {
-  std::error_code error;
-  const auto size = std::filesystem::is_regular_file(path, error) ? std::filesystem::file_size(path, error) : 0;
-  return error ? 0 : size;
-}
-
 }  // namespace
 
 void AppendedFile::check_writable(const std::filesystem::path& path) {
   make_parent(path);
   open_to_append(path);
+}
+
+uint64_t AppendedFile::size_of(const std::filesystem::path& path) {
+  std::error_code error;
+  const auto size = std::filesystem::is_regular_file(path, error) ? std::filesystem::file_size(path, error) : 0;
+  return error ? 0 : size;
 }
 
 AppendedFile::AppendedFile(std::filesystem::path path) : path_(std::move(path)) {}

@@ -14,6 +14,8 @@ class AppendedFile {
  public:
   /// Makes the folder and, where there is none, an empty file.
   static void check_writable(const std::filesystem::path& path);
+  /// 0 where there is no regular file.
+  static uint64_t size_of(const std::filesystem::path& path);
 
   /// Touches no file yet.
   explicit AppendedFile(std::filesystem::path path);

@@ -55,6 +55,12 @@ void JSONLogger::on(const RunResumed&) {
   file();
 }
 
+void JSONLogger::on(const v1::Measured& measured, const RunState& run) {
+  if (measured.metrics_size() > 0) {
+    log(measured.metrics(), run);
+  }
+}
+
 void JSONLogger::log(const MetricList& metrics, const RunState& run) {
   std::string line = "{\"epoch\":" + std::to_string(run.epoch()) + ",\"step\":" + std::to_string(run.global_step());
   for (const auto& metric : metrics) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <troupe/v1/measured.pb.h>
+
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -8,6 +10,7 @@
 #include "troupe/callbacks/logging/metric_points.h"
 #include "troupe/runtime/event/event.h"
 #include "troupe/runtime/event/run_state.h"
+#include "troupe/runtime/event/user_event.h"
 #include "troupe/runtime/options/options.h"
 #include "troupe/runtime/state/state_dict.h"
 
@@ -19,13 +22,15 @@ struct JSONLoggerOptions {
   void describe(OptionVisitor& visit);
 };
 
-/// Writes metrics as JSON Lines: at each of the MetricPoints one object, {"epoch":0,"step":50,"loss":0.25}, with epoch
-/// (from 0), step (optimizer steps completed) and the metrics by name, sorted; NaN and infinities as the strings "nan",
-/// "inf" and "-inf". A line is in the file as soon as it has come.
+/// Writes metrics as JSON Lines: at each of the MetricPoints, and for what an observer measured, one object,
+/// {"epoch":0,"step":50,"loss":0.25}, with epoch (from 0), step (optimizer steps completed) and the metrics by name,
+/// sorted; NaN and infinities as the strings "nan", "inf" and "-inf". A line is in the file as soon as it has come.
 ///
 /// A resumed run goes on where its checkpoint was: what was written later is cut off. Two loggers need two paths.
 class JSONLogger : public MetricPoints<JSONLogger> {
  public:
+  using UserEvents = UserEventTypes<v1::Measured>;
+
   explicit JSONLogger(JSONLoggerOptions options = {});
 
   /// Where relative paths start. Called before anything else; the working directory if not.
@@ -38,6 +43,7 @@ class JSONLogger : public MetricPoints<JSONLogger> {
   // All throw IoError when the file cannot be made or written.
   void on(const FitStarted& event);
   void on(const RunResumed& event);
+  void on(const v1::Measured& measured, const RunState& run);
   using MetricPoints::on;
 
   /// What is written is durable when it returns.

@@ -52,6 +52,22 @@ TEST_CASE("JSONLogger writes what JSON has no number for as strings, and escapes
   CHECK(logged.text() == "{\"epoch\":0,\"step\":0,\"a\\\"\\n\":\"nan\",\"b\":\"inf\",\"c\":\"-inf\"}\n");
 }
 
+TEST_CASE("JSONLogger writes what observers measured") {
+  const TemporaryFolder folder;
+  JsonLogged logged(folder);
+  logged.run.start_fit();
+  logged.run.train_batch();
+  v1::Measured measured;
+  measured.add_metrics()->set_name("cpu_percent");
+  measured.mutable_metrics(0)->set_value(12.5);
+  CallbackEmitted emitted;
+  *emitted.mutable_event() = make_user_event(measured);
+  logged.run.send(emitted);
+  *emitted.mutable_event() = make_user_event(v1::Measured());
+  logged.run.send(emitted);
+  CHECK(logged.text() == "{\"epoch\":0,\"step\":1,\"cpu_percent\":12.5}\n");
+}
+
 TEST_CASE("JSONLogger starts a fresh file in a fresh run, and none before it") {
   const TemporaryFolder folder;
   std::ofstream(folder.path() / "metrics.jsonl") << "old\n";

@@ -15,6 +15,8 @@
 #include "troupe/callbacks/finetuning/model_pruning.h"
 #include "troupe/callbacks/finetuning/parameter_groups.h"
 #include "troupe/callbacks/logging/csv_logger.h"
+#include "troupe/callbacks/logging/json_logger.h"
+#include "troupe/callbacks/logging/tensorboard_logger.h"
 #include "troupe/callbacks/monitoring/learning_rate_monitor.h"
 #include "troupe/callbacks/monitoring/model_summary.h"
 #include "troupe/callbacks/progress/progress_bar.h"

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Builds everything and runs every test. Ends with a line such as "12 passed, 0 failed", and non-zero if anything failed.
-# Arguments go to ctest: deploy/test.sh -L runtime. TROUPE_PRESET picks another preset.
+# Arguments go to ctest: deploy/test.sh -L runtime. TROUPE_PRESET picks another preset, TROUPE_PEER_PYTHON the Python that reads what is
+# written for other programs (deploy/peer_python.sh makes one).
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 preset=${TROUPE_PRESET:-release}
 ./deploy/setup.sh
-stage "configure $preset" cmake --preset "$preset"
+stage "configure $preset" cmake --preset "$preset" ${TROUPE_PEER_PYTHON:+-D "TROUPE_PEER_PYTHON=$TROUPE_PEER_PYTHON"}
 stage "build $preset" cmake --build --preset "$preset" --parallel "$jobs"
 
 results=build/$preset/test_results.xml

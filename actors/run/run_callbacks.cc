@@ -7,6 +7,8 @@
 
 #include "troupe/callbacks/checkpointing/model_checkpoint.h"
 #include "troupe/callbacks/logging/csv_logger.h"
+#include "troupe/callbacks/logging/json_logger.h"
+#include "troupe/callbacks/logging/tensorboard_logger.h"
 #include "troupe/callbacks/monitoring/model_summary.h"
 #include "troupe/callbacks/progress/progress_bar.h"
 #include "troupe/callbacks/stopping/timer.h"
@@ -26,7 +28,9 @@ bool has_type(const Callbacks& callbacks, const std::string& type) {
 
 /// One that only writes down what the run measures.
 bool is_logger(const std::shared_ptr<Callback>& callback) {
-  return callback->info().type == readable_type_name(typeid(CSVLogger));
+  const std::string& type = callback->info().type;
+  return type == readable_type_name(typeid(CSVLogger)) || type == readable_type_name(typeid(JSONLogger)) ||
+         type == readable_type_name(typeid(TensorBoardLogger));
 }
 
 /// Adds what Lightning's Trainer adds by itself. `option` is what enables it.

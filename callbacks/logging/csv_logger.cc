@@ -30,12 +30,12 @@ CsvTable& CSVLogger::table() {
 void CSVLogger::prepare_files(Stage stage) {
   // Whether what is in the file is ours to keep, load_state_dict or the first event will tell.
   if (stage != v1::STAGE_PREDICT) {
-    CsvTable::check_writable(file_path());
+    AppendedFile::check_writable(file_path());
   }
 }
 
 void CSVLogger::on(const FitStarted&) {
-  last_step_ = 0;
+  set_last_step(0);
   table();
 }
 
@@ -43,34 +43,7 @@ void CSVLogger::on(const RunResumed&) {
   table();
 }
 
-void CSVLogger::on(const TrainBatchEnded& event, const RunState& run) {
-  const uint64_t every = run.fit().log_every_n_steps();
-  const uint64_t step = run.global_step();
-  if (every == 0 || step % every != 0 || step == last_step_) {  // The same step: a batch that only accumulated.
-    return;
-  }
-  last_step_ = step;
-  log(event.metrics(), run);
-}
-
-void CSVLogger::on(const TrainEpochEnded& event, const RunState& run) {
-  log(event.metrics(), run);
-}
-
-void CSVLogger::on(const ValidationEpochEnded& event, const RunState& run) {
-  if (!run.sanity_checking()) {
-    log(event.metrics(), run);
-  }
-}
-
-void CSVLogger::on(const TestEpochEnded& event, const RunState& run) {
-  log(event.metrics(), run);
-}
-
-void CSVLogger::log(const Metrics& metrics, const RunState& run) {
-  if (metrics.empty()) {
-    return;
-  }
+void CSVLogger::log(const MetricList& metrics, const RunState& run) {
   std::vector<CsvTable::Field> fields{{"epoch", std::to_string(run.epoch())},
                                       {"step", std::to_string(run.global_step())}};
   for (const auto& metric : metrics) {
@@ -90,12 +63,12 @@ StateDict CSVLogger::state_dict() const {
   state.set("offset", extent.bytes);
   state.set("rows", extent.rows);
   state.set("columns", extent.columns);
-  state.set("last_step", last_step_);
+  state.set("last_step", last_step());
   return state;
 }
 
 void CSVLogger::load_state_dict(const StateDict& state) {
-  last_step_ = static_cast<uint64_t>(state.get_int("last_step"));
+  set_last_step(static_cast<uint64_t>(state.get_int("last_step")));
   const CsvTable::Extent extent{.bytes = static_cast<uint64_t>(state.get_int("offset")),
                                 .rows = static_cast<uint64_t>(state.get_int("rows")),
                                 .columns = state.get_strings("columns")};

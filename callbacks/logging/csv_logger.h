@@ -1,12 +1,11 @@
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "troupe/callbacks/logging/csv_table.h"
+#include "troupe/callbacks/logging/metric_points.h"
 #include "troupe/runtime/event/event.h"
 #include "troupe/runtime/event/run_state.h"
 #include "troupe/runtime/options/options.h"
@@ -20,12 +19,11 @@ struct CSVLoggerOptions {
   void describe(OptionVisitor& visit);
 };
 
-/// Writes metrics as rows of a CSV file: epoch (from 0), step (optimizer steps completed), then a column a metric. A
-/// row is written for what a training step logged, at every log_every_n_steps-th step; for the epoch's means; and for
-/// those of a validation or a test, but not of the sanity check. A row without metrics is left out.
+/// Writes metrics as rows of a CSV file: epoch (from 0), step (optimizer steps completed), then a column a metric; a
+/// row at each of the MetricPoints.
 ///
 /// A resumed run goes on where its checkpoint was: what was written later is cut off. Two loggers need two paths.
-class CSVLogger {
+class CSVLogger : public MetricPoints<CSVLogger> {
  public:
   explicit CSVLogger(CSVLoggerOptions options = {});
 
@@ -39,10 +37,7 @@ class CSVLogger {
   // All throw IoError when the file cannot be made or written.
   void on(const FitStarted& event);
   void on(const RunResumed& event);
-  void on(const TrainBatchEnded& event, const RunState& run);
-  void on(const TrainEpochEnded& event, const RunState& run);
-  void on(const ValidationEpochEnded& event, const RunState& run);
-  void on(const TestEpochEnded& event, const RunState& run);
+  using MetricPoints::on;
 
   /// What is written is durable when it returns.
   StateDict state_dict() const;
@@ -51,17 +46,16 @@ class CSVLogger {
   std::string state_key() const;
 
  private:
-  using Metrics = google::protobuf::RepeatedPtrField<Metric>;
+  friend class MetricPoints<CSVLogger>;
 
   std::filesystem::path file_path() const { return run_directory_ / options_.path; }
   /// The table, opened: an old file is cut to what the state says, so to nothing where a run starts.
   CsvTable& table();
-  void log(const Metrics& metrics, const RunState& run);
+  void log(const MetricList& metrics, const RunState& run);
 
   CSVLoggerOptions options_;
   std::filesystem::path run_directory_;
   std::optional<CsvTable> table_;
-  uint64_t last_step_ = 0;  // Last step whose own metrics were logged.
 };
 
 }  // namespace troupe

@@ -1,14 +1,11 @@
 #include "troupe/callbacks/logging/csv_table.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <fstream>
 #include <iterator>
 #include <string_view>
 #include <system_error>
-#include <utility>
 
 #include "troupe/runtime/base/error.h"
 
@@ -66,27 +63,7 @@ std::string content_of(const std::filesystem::path& path) {
 }
 
 [[noreturn]] void throw_io_error(const char* attempt, const std::filesystem::path& path, int error) {
-  throw IoError(std::string("CSV file: cannot ") + attempt + " " + path.string() + ": " +
-                std::generic_category().message(error));
-}
-
-std::shared_ptr<std::FILE> open_to_append(const std::filesystem::path& path) {
-  std::FILE* const file = std::fopen(path.c_str(), "abe");
-  if (file == nullptr) {
-    throw_io_error("open", path, errno);
-  }
-  std::setvbuf(file, nullptr, _IONBF, 0);
-  return {file, [](std::FILE* opened) { std::fclose(opened); }};
-}
-
-void make_parent(const std::filesystem::path& path) {
-  std::error_code error;
-  if (path.has_parent_path()) {
-    std::filesystem::create_directories(path.parent_path(), error);
-  }
-  if (error) {
-    throw_io_error("make the folder of", path, error.value());
-  }
+  throw IoError(std::string("cannot ") + attempt + " " + path.string() + ": " + std::generic_category().message(error));
 }
 
 /// Replaces a file by way of another one beside it, which does not stay.
@@ -110,14 +87,6 @@ void replace(const std::filesystem::path& path, const std::string& content) {
   }
 }
 
-void cut(const std::filesystem::path& path, uint64_t bytes) {
-  std::error_code error;
-  std::filesystem::resize_file(path, bytes, error);
-  if (error) {
-    throw_io_error("cut", path, error.value());
-  }
-}
-
 /// Whether the file has at least `bytes` bytes and starts with `start`.
 bool begins_with(const std::filesystem::path& path, const std::string& start, uint64_t bytes) {
   std::string found(start.size(), '\0');
@@ -129,20 +98,13 @@ bool begins_with(const std::filesystem::path& path, const std::string& start, ui
 
 }  // namespace
 
-void CsvTable::check_writable(const std::filesystem::path& path) {
-  make_parent(path);
-  open_to_append(path);
-}
-
 bool CsvTable::open() {
-  make_parent(path_);
+  AppendedFile::check_writable(path());  // Makes the folder.
   const uint64_t rows = extent_.rows;
-  if (extent_.bytes > 0 && !begins_with(path_, header_line(extent_.columns), extent_.bytes)) {
+  if (extent_.bytes > 0 && !begins_with(path(), header_line(extent_.columns), extent_.bytes)) {
     rewrite(rows);
-  } else if (extent_.bytes > 0 || std::filesystem::exists(path_)) {
-    cut(path_, extent_.bytes);
   }
-  file_ = open_to_append(path_);
+  file_.open(extent_.bytes);
   return extent_.rows == rows;
 }
 
@@ -156,7 +118,7 @@ void CsvTable::append(const std::vector<Field>& fields) {
   }
   if (grown) {
     rewrite(extent_.rows);
-    file_ = open_to_append(path_);
+    file_.open(extent_.bytes);
   }
   std::string row;
   for (const auto& column : extent_.columns) {
@@ -164,19 +126,13 @@ void CsvTable::append(const std::vector<Field>& fields) {
     row += &column == &extent_.columns.front() ? "" : ",";
     row += field == fields.end() ? std::string() : field->second;
   }
-  write(row + "\n");
+  file_.append(row + "\n");
+  extent_.bytes = file_.bytes();
   ++extent_.rows;
 }
 
-void CsvTable::write(const std::string& text) {
-  if (std::fwrite(text.data(), 1, text.size(), file_.get()) != text.size()) {
-    throw_io_error("write to", path_, errno);
-  }
-  extent_.bytes += text.size();
-}
-
 void CsvTable::rewrite(uint64_t rows_max) {
-  const std::string before = content_of(path_);
+  const std::string before = content_of(path());
   std::string_view rest = before;
   take_line(rest);
   std::string after = header_line(extent_.columns);
@@ -189,14 +145,8 @@ void CsvTable::rewrite(uint64_t rows_max) {
     after += with_fields(row, extent_.columns.size()) + "\n";
     ++extent_.rows;
   }
-  replace(path_, after);
+  replace(path(), after);
   extent_.bytes = after.size();
-}
-
-void CsvTable::sync() const {
-  if (file_ != nullptr && fsync(fileno(file_.get())) != 0 && errno != EINVAL) {
-    throw_io_error("sync", path_, errno);
-  }
 }
 
 }  // namespace troupe

@@ -1,12 +1,12 @@
 #pragma once
 
 #include <cstdint>
-#include <cstdio>
 #include <filesystem>
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "troupe/callbacks/logging/appended_file.h"
 
 namespace troupe {
 
@@ -24,31 +24,26 @@ class CsvTable {
     std::vector<std::string> columns = {};
   };
 
-  /// Makes the folder and, where there is none, an empty file.
-  static void check_writable(const std::filesystem::path& path);
-
   /// Touches no file yet.
-  CsvTable(std::filesystem::path path, Extent extent) : path_(std::move(path)), extent_(std::move(extent)) {}
+  CsvTable(std::filesystem::path path, Extent extent) : file_(std::move(path)), extent_(std::move(extent)) {}
 
   /// Makes the folder and the file, and cuts the file back to the extent: what came later is dropped, columns too.
   /// False when rows are missing from it; then the extent is what there is.
   bool open();
-  bool is_open() const { return file_ != nullptr; }
+  bool is_open() const { return file_.is_open(); }
   void append(const std::vector<Field>& fields);
   /// Makes what was appended durable.
-  void sync() const;
+  void sync() const { file_.sync(); }
 
-  const std::filesystem::path& path() const { return path_; }
+  const std::filesystem::path& path() const { return file_.path(); }
   const Extent& extent() const { return extent_; }
 
  private:
-  void write(const std::string& text);
   /// Replaces the file by its first `rows_max` rows with exactly the extent's columns.
   void rewrite(uint64_t rows_max);
 
-  std::filesystem::path path_;
+  AppendedFile file_;
   Extent extent_;
-  std::shared_ptr<std::FILE> file_;  // Shared, so that a copy of an unopened table can be made.
 };
 
 }  // namespace troupe

@@ -66,7 +66,10 @@
   X(PredictEnded, predict_ended)                      \
   X(PredictEpochStarted, predict_epoch_started)       \
   X(PredictEpochEnded, predict_epoch_ended)           \
-  X(PredictBatchStarted, predict_batch_started)
+  X(PredictBatchStarted, predict_batch_started)       \
+  X(HistogramLogged, histogram_logged)                \
+  X(ImageLogged, image_logged)                        \
+  X(TextLogged, text_logged)
 
 namespace troupe {
 

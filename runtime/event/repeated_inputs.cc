@@ -11,8 +11,10 @@ EventTypeSet find_landmarks() {
   for (const auto& info : all_event_infos()) {
     landmarks[info.type] = !info.transient && !info.environmental;
   }
-  // What inputs and controllers add, and the end of a fit that a resumed one may leave out to go on.
+  // What inputs and controllers add, what a module may log where a resumed run is not set up as a new one is, and the
+  // end of a fit that a resumed one may leave out to go on.
   for (const EventType type : {Event::kInputRecorded, Event::kCommandApplied, Event::kCommandRefused, Event::kUserEvent,
+                               Event::kHistogramLogged, Event::kImageLogged, Event::kTextLogged,
                                Event::kCheckpointTaken, Event::kTrainEnded, Event::kFitEnded}) {
     landmarks[type] = false;
   }

@@ -115,7 +115,7 @@ EvaluationResult run_evaluation(ModuleScope& scope, const DataLoaders& loaders, 
     batches.push_back(limited_batches(limit_of(scope.stage(), options), loader->batches(), limit_name(scope.stage())));
   }
   ModuleContext context(scope.module());
-  context.set_emit([&](v1::UserEvent event) { emitter.publish(std::move(event)); });
+  context.set_emit(publish_through(emitter));
   if (options.barebones) {
     context.disable_logging();
   }

@@ -6,6 +6,15 @@
 #include "troupe/runtime/loop/trial.h"
 
 namespace troupe {
+namespace {
+
+/// Whether the module may emit it in the middle of a step.
+bool comes_from_within(EventType type) {
+  return type == Event::kUserEvent || type == Event::kHistogramLogged || type == Event::kImageLogged ||
+         type == Event::kTextLogged;
+}
+
+}  // namespace
 
 Live::Loan FitLender::loan(EventType about, const StepOutputs* outputs) {
   return {.module = training_.module(),
@@ -18,7 +27,7 @@ Live::Loan FitLender::loan(EventType about, const StepOutputs* outputs) {
 
 TrialGround FitLender::ground_for(const std::string& what, EventType about) {
   const auto& info = event_info(about);
-  if (info.transient || about == Event::kUserEvent || about == Event::kExceptionRaised || about == Event::kTornDown ||
+  if (info.transient || comes_from_within(about) || about == Event::kExceptionRaised || about == Event::kTornDown ||
       training_.loop().phase() == v1::LoopState::PHASE_FIT_START) {
     throw ConfigError(what + ": not allowed at " + std::string(info.name) +
                       ": allowed between two batches, at recorded events from FitStarted on");

@@ -51,7 +51,7 @@ RunOutcome FitRun::run(EventSink& sink, RunOpening opening, uint64_t elapsed_us)
   }
   EventEmitter emitter(sink, elapsed_us);
   ModuleContext context(training_.module());
-  context.set_emit([&](v1::UserEvent event) { emitter.publish(std::move(event)); });
+  context.set_emit(publish_through(emitter));
   if (training_.automatic()) {
     context.set_optimizer(training_.optimizer());
   }

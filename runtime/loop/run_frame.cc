@@ -164,6 +164,10 @@ OpenedRun open_run(EventSink& sink, RunStarted started, const std::shared_ptr<Mo
   return opened;
 }
 
+std::function<void(ModuleEvent)> publish_through(EventEmitter& emitter) {
+  return [&emitter](ModuleEvent event) { std::visit([&](auto& body) { emitter.publish(std::move(body)); }, event); };
+}
+
 void run_framed(EventEmitter& emitter, ModuleScope& scope, RunOpening opening, const std::function<void()>& body) {
   emitter.position().set_stage(scope.stage());
   try {

@@ -81,6 +81,9 @@ using RunOpening = std::variant<RunStarted, RunResumed, OpenedRun>;
 OpenedRun open_run(EventSink& sink, RunStarted started, const std::shared_ptr<ModuleScope>& scope,
                    const std::function<void()>& set_up);
 
+/// What takes a module's own events to the emitter, which must outlive it.
+std::function<void(ModuleEvent)> publish_through(EventEmitter& emitter);
+
 /// What happens around every run: the opening, SetUp, then `body`; on_exception and ExceptionRaised when it throws (but
 /// not for Interrupted), then teardown and TornDown whatever happened. What `body` threw is what the caller gets.
 void run_framed(EventEmitter& emitter, ModuleScope& scope, RunOpening opening, const std::function<void()>& body);

@@ -140,7 +140,7 @@ TrialResult make_steps(const TrialGround& ground, const TrialOptions& options) {
   TrialResult result;
   TrialBatches batches(ground, options);
   ModuleContext context(ground.training.module());
-  context.set_emit([](const v1::UserEvent&) {});
+  context.set_emit([](const ModuleEvent&) {});
   MetricCollector nowhere;
   const torch::AutoGradMode grad_mode(true);
   set_modules_in_eval_mode(ground.training.module(), ground.training.modules_not_training());

@@ -3,7 +3,10 @@
 #include <torch/torch.h>
 
 #include "troupe/runtime/base/error.h"
+#include "troupe/runtime/base/tensor_names.h"
+#include "troupe/runtime/base/utf8.h"
 #include "troupe/runtime/callback/callback.h"
+#include "troupe/runtime/module/logged_media.h"
 
 namespace troupe {
 namespace {
@@ -22,6 +25,10 @@ double scalar_value(std::string_view name, const at::Tensor& value) {
 
 [[noreturn]] void throw_missing(const torch::nn::Module& module, const char* step, const char* why) {
   throw ConfigError(readable_type_name(typeid(module)) + ": override " + step + ", " + why);
+}
+
+[[noreturn]] void throw_not_in_run(const std::string& call) {
+  throw ConfigError(call + ": allowed in the steps and hooks of a run only");
 }
 
 void require_manual(const torch::nn::Module& module, const ManualOptimization* manual, const char* what) {
@@ -136,6 +143,38 @@ void Module::log(std::string_view name, double value, const LogOptions& options)
   }
 }
 
+bool Module::logs_media(const std::string& call, std::string_view name) const {
+  const std::string place = call + "('" + printable(name) + "')";
+  if (outlet_.emit == nullptr) {
+    throw_not_in_run(place);
+  }
+  if (!is_utf8(name)) {
+    throw ConfigError(place + ": the name must be UTF-8");
+  }
+  return outlet_.logs;
+}
+
+void Module::log_histogram(std::string_view name, const at::Tensor& values, int buckets) {
+  if (logs_media("log_histogram", name)) {
+    (*outlet_.emit)(histogram_of(name, values, buckets));
+  }
+}
+
+void Module::log_image(std::string_view name, const at::Tensor& image) {
+  if (logs_media("log_image", name)) {
+    (*outlet_.emit)(image_of(name, image));
+  }
+}
+
+void Module::log_text(std::string_view name, std::string text) {
+  if (logs_media("log_text", name)) {
+    TextLogged logged;
+    logged.set_name(std::string(name));
+    logged.set_text(to_utf8(std::move(text)));
+    (*outlet_.emit)(std::move(logged));
+  }
+}
+
 void Module::emit(const google::protobuf::Message& message) {
   emit_event(make_user_event(message));
 }
@@ -144,9 +183,9 @@ void Module::emit(std::string type, const EventValues& values) {
   emit_event(make_user_event(std::move(type), values));
 }
 
-void Module::emit_event(v1::UserEvent event) {
+void Module::emit_event(UserEvent event) {
   if (outlet_.emit == nullptr) {
-    throw ConfigError("emit('" + event.type() + "'): allowed in the steps and hooks of a run only");
+    throw_not_in_run("emit('" + event.type() + "')");
   }
   (*outlet_.emit)(std::move(event));
 }

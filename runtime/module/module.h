@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "troupe/runtime/data/batch.h"
@@ -25,6 +26,9 @@
 namespace troupe {
 
 class Callback;
+
+/// What a module emits by itself.
+using ModuleEvent = std::variant<UserEvent, HistogramLogged, ImageLogged, TextLogged>;
 
 /// How a value is logged; Lightning's names and defaults. Unset: training_step logs per step, the evaluation steps per
 /// epoch.
@@ -152,6 +156,19 @@ class Module : public torch::nn::Module {
   void log(std::string_view name, const at::Tensor& value, const LogOptions& options = {});
   void log(std::string_view name, double value, const LogOptions& options = {});
 
+  // More than numbers, for loggers such as TensorBoardLogger: each call is an event at this place, HistogramLogged,
+  // ImageLogged or TextLogged, and takes room in the log, so call them now and then rather than with every batch. In
+  // the steps and hooks of a run only. A tensor on a device is waited for. They throw ConfigError for a tensor that
+  // cannot be shown so, and for a name that is not UTF-8.
+
+  /// How the elements of `values` are distributed, in `buckets` ranges of equal width (1 to 4096). Any real type.
+  void log_histogram(std::string_view name, const at::Tensor& values, int buckets = 64);
+  /// A picture, channels x height x width: grey, grey and alpha, RGB or RGBA. Floats from 0 to 1, where what lies
+  /// beyond becomes the nearest of the two and NaN 0; or uint8.
+  void log_image(std::string_view name, const at::Tensor& image);
+  /// Loggers may take the text for Markdown. What is not UTF-8 in it becomes U+FFFD.
+  void log_text(std::string_view name, std::string text);
+
   /// Emits an event of the user's own at this place: a message, or named values (runtime/event/user_event.h). In the
   /// steps and hooks of a run only.
   void emit(const google::protobuf::Message& message);
@@ -170,7 +187,9 @@ class Module : public torch::nn::Module {
  private:
   friend class ModuleContext;
 
-  void emit_event(v1::UserEvent event);
+  void emit_event(UserEvent event);
+  /// Whether log_histogram and its like do anything; throws where they are not allowed.
+  bool logs_media(const std::string& call, std::string_view name) const;
 
   /// Where what the module logs and emits goes.
   struct Outlet {
@@ -180,7 +199,7 @@ class Module : public torch::nn::Module {
     int64_t samples = 0;
     bool logs = true;              // Otherwise log() does nothing.
     bool several_loaders = false;  // In this evaluation.
-    const std::function<void(v1::UserEvent)>* emit = nullptr;
+    const std::function<void(ModuleEvent)>* emit = nullptr;
     ManualOptimization* manual = nullptr;
     torch::optim::Optimizer* optimizer = nullptr;  // Whose parameters' gradients are clipped; null: all.
     at::Device device = at::kCPU;
@@ -221,8 +240,9 @@ class ModuleContext {
     module_.outlet_.collector = nullptr;
     module_.outlet_.manual = nullptr;
   }
-  /// From here on emit() hands its events to this; until then it is an error.
-  void set_emit(std::function<void(v1::UserEvent)> emit) {
+  /// From here on emit(), and the log_ functions of what is no metric, hand their events to this; until then they are
+  /// an error.
+  void set_emit(std::function<void(ModuleEvent)> emit) {
     emit_ = std::move(emit);
     module_.outlet_.emit = &emit_;
   }
@@ -238,7 +258,7 @@ class ModuleContext {
 
   Module& module_;
   Module::Outlet outer_;
-  std::function<void(v1::UserEvent)> emit_;
+  std::function<void(ModuleEvent)> emit_;
 };
 
 }  // namespace troupe

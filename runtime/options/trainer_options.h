@@ -50,6 +50,9 @@ struct TrainerOptions {
   GradientClipAlgorithm gradient_clip_algorithm = GradientClipAlgorithm::kNorm;
   std::optional<double> gradient_clip_val = {};
   bool handle_signals = true;  ///< SIGINT and SIGTERM stop the run at the next batch with a checkpoint.
+  /// The limit in force: max_epochs; unset it is 1000 when nothing else ends the run, else none (-1). `has_time_limit`:
+  /// a Timer is among the callbacks; max_time is taken into account anyway.
+  int64_t resolved_max_epochs(bool has_time_limit = false) const;
   CountOrFraction limit_predict_batches = 1.0;
   CountOrFraction limit_test_batches = 1.0;
   CountOrFraction limit_train_batches =
@@ -73,9 +76,6 @@ struct TrainerOptions {
   bool tune_allocator = true;                   ///< Keep the memory of a step for the next one: see allocator.h.
   ValidationInterval val_check_interval = 1.0;  ///< See validation_interval.h.
 
-  /// The limit in force: max_epochs; unset it is 1000 when nothing else ends the run, else none (-1). `has_time_limit`:
-  /// a Timer is among the callbacks; max_time is taken into account anyway.
-  int64_t resolved_max_epochs(bool has_time_limit = false) const;
   void describe(OptionVisitor& visit);
   /// Throws ConfigError for options that contradict each other, and says why.
   void validate() const;

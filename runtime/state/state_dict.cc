@@ -1,10 +1,10 @@
 #include "troupe/runtime/state/state_dict.h"
 
 #include <algorithm>
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "troupe/runtime/base/error.h"
+#include "troupe/runtime/base/json_number.h"
 #include "troupe/runtime/base/tensor_names.h"
 #include "troupe/runtime/base/utf8.h"
 
@@ -42,16 +42,6 @@ nlohmann::json dict_to_json(const v1::StateDict& dict) {
   return json;
 }
 
-nlohmann::json number_to_json(double value) {
-  if (std::isnan(value)) {
-    return "nan";
-  }
-  if (std::isinf(value)) {
-    return value > 0 ? "inf" : "-inf";
-  }
-  return value;
-}
-
 nlohmann::json value_to_json(const v1::StateValue& value) {
   switch (value.value_case()) {
     case v1::StateValue::kBoolValue:
@@ -59,7 +49,7 @@ nlohmann::json value_to_json(const v1::StateValue& value) {
     case v1::StateValue::kIntValue:
       return value.int_value();
     case v1::StateValue::kDoubleValue:
-      return number_to_json(value.double_value());
+      return json_number(value.double_value());
     case v1::StateValue::kStringValue:
       return value.string_value();
     case v1::StateValue::kBytesValue:

@@ -7,6 +7,8 @@
 
 #include "troupe/callbacks/checkpointing/model_checkpoint.h"
 #include "troupe/callbacks/logging/csv_logger.h"
+#include "troupe/callbacks/logging/json_logger.h"
+#include "troupe/callbacks/logging/tensorboard_logger.h"
 #include "troupe/callbacks/monitoring/learning_rate_monitor.h"
 #include "troupe/callbacks/monitoring/model_summary.h"
 #include "troupe/callbacks/progress/progress_bar.h"
@@ -17,9 +19,9 @@
 using namespace troupe;
 
 // A callback that failed is replaced by a pristine copy.
-static_assert(std::copyable<CSVLogger> && std::copyable<EarlyStopping> && std::copyable<LearningRateMonitor> &&
-              std::copyable<ModelCheckpoint> && std::copyable<ModelSummary> && std::copyable<ProgressBar> &&
-              std::copyable<Timer>);
+static_assert(std::copyable<CSVLogger> && std::copyable<EarlyStopping> && std::copyable<JSONLogger> &&
+              std::copyable<LearningRateMonitor> && std::copyable<ModelCheckpoint> && std::copyable<ModelSummary> &&
+              std::copyable<ProgressBar> && std::copyable<TensorBoardLogger> && std::copyable<Timer>);
 
 namespace {
 
@@ -33,8 +35,9 @@ CallbackRegistry builtin() {
 
 TEST_CASE("every built-in callback can be made by its name") {
   const CallbackRegistry registry = builtin();
-  CHECK(registry.types() == std::vector<std::string>{"CSVLogger", "EarlyStopping", "LearningRateMonitor",
-                                                     "ModelCheckpoint", "ModelSummary", "ProgressBar", "Timer"});
+  CHECK(registry.types() == std::vector<std::string>{"CSVLogger", "EarlyStopping", "JSONLogger", "LearningRateMonitor",
+                                                     "ModelCheckpoint", "ModelSummary", "ProgressBar",
+                                                     "TensorBoardLogger", "Timer"});
   for (const auto& type : registry.types()) {
     nlohmann::json config{{"type", type}};
     if (type == "EarlyStopping") {

@@ -11,10 +11,13 @@
 #include "tests/support/noisy_fit.h"
 #include "tests/support/run_fingerprint.h"
 #include "tests/support/temporary_folder.h"
+#include "tests/support/tensorboard_events.h"
 #include "tests/support/tiny_fit.h"
 #include "troupe/actors/trainer.h"
 #include "troupe/callbacks/checkpointing/model_checkpoint.h"
 #include "troupe/callbacks/logging/csv_logger.h"
+#include "troupe/callbacks/logging/json_logger.h"
+#include "troupe/callbacks/logging/tensorboard_logger.h"
 #include "troupe/runtime/base/error.h"
 #include "troupe/runtime/log/event_log_segments.h"
 #include "troupe/runtime/log/event_log_verify.h"
@@ -74,6 +77,8 @@ struct Fork {
     Trainer trainer(options);
     trainer.add(ModelCheckpoint(special.saver));
     trainer.add(CSVLogger());
+    trainer.add(JSONLogger());
+    trainer.add(TensorBoardLogger());
     module.on_training_step = [&](int64_t batch_index) {
       const int64_t batch = module.current_epoch() * kNoisyTrainBatches + batch_index;
       if (special.at_batch) {
@@ -122,6 +127,8 @@ TEST_CASE_FIXTURE(Fork, "a fork with the same options ends as the run that it le
   CHECK(differences(content_of(first), before) == std::set<std::string>{});
   CHECK(shared_events(second) == shared_events(first));
   CHECK(read_file(second / "metrics.csv") == read_file(first / "metrics.csv"));
+  CHECK(read_file(second / "metrics.jsonl") == read_file(first / "metrics.jsonl"));
+  CHECK(testing::tensorboard_text(second) == testing::tensorboard_text(first));
   const std::string last = "epoch=1-step=24.ckpt";
   CHECK(differences(checkpoint_items(checkpoint(second, last)), checkpoint_items(checkpoint(first, last))) ==
         std::set<std::string>{});

@@ -22,6 +22,7 @@
 #include "tests/support/files.h"
 #include "tests/support/run_fingerprint.h"
 #include "tests/support/temporary_folder.h"
+#include "tests/support/tensorboard_events.h"
 #include "troupe/runtime/log/event_history.h"
 #include "troupe/runtime/log/event_log_verify.h"
 
@@ -93,6 +94,8 @@ Fingerprint fingerprint(const std::filesystem::path& run_dir) {
   items["run_state"] = fold_event_log(run_dir / "events").deterministic_bytes();
   items["events"] = shared_events(run_dir);
   items["metrics.csv"] = read_file(run_dir / "metrics.csv");
+  items["metrics.jsonl"] = read_file(run_dir / "metrics.jsonl");
+  items["tensorboard"] = testing::tensorboard_text(run_dir);
   return items;
 }
 

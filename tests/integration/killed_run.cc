@@ -12,6 +12,8 @@
 #include "troupe/actors/trainer.h"
 #include "troupe/callbacks/checkpointing/model_checkpoint.h"
 #include "troupe/callbacks/logging/csv_logger.h"
+#include "troupe/callbacks/logging/json_logger.h"
+#include "troupe/callbacks/logging/tensorboard_logger.h"
 #include "troupe/callbacks/monitoring/learning_rate_monitor.h"
 #include "troupe/callbacks/stopping/early_stopping.h"
 #include "troupe/callbacks/stopping/timer.h"
@@ -117,6 +119,8 @@ void add_callbacks(Trainer& trainer) {
   trainer.add(Timer({.duration = "01:00:00:00"}));
   trainer.add(LearningRateMonitor());
   trainer.add(CSVLogger());
+  trainer.add(JSONLogger());
+  trainer.add(TensorBoardLogger());
   trainer.add(Counter());
   save_at<TrainEpochEnded>(trainer, "final");
 }

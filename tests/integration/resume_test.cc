@@ -13,9 +13,12 @@
 #include "tests/support/rewrite_checkpoint.h"
 #include "tests/support/run_fingerprint.h"
 #include "tests/support/temporary_folder.h"
+#include "tests/support/tensorboard_events.h"
 #include "troupe/actors/trainer.h"
 #include "troupe/callbacks/checkpointing/model_checkpoint.h"
 #include "troupe/callbacks/logging/csv_logger.h"
+#include "troupe/callbacks/logging/json_logger.h"
+#include "troupe/callbacks/logging/tensorboard_logger.h"
 #include "troupe/callbacks/monitoring/learning_rate_monitor.h"
 #include "troupe/callbacks/stopping/early_stopping.h"
 #include "troupe/runtime/base/error.h"
@@ -69,9 +72,14 @@ Fit fit(const fs::path& run_dir, int64_t stop_at, const std::string& resume) {
   save_at<TrainEpochEnded>(trainer, "final");
   trainer.add(LearningRateMonitor());
   trainer.add(CSVLogger());
+  trainer.add(JSONLogger());
+  trainer.add(TensorBoardLogger());
   Fit fit;
   StopAt stop(stop_at);
-  module.on_training_step = [&](int64_t /*batch_index*/) { stop.step(); };
+  module.on_training_step = [&](int64_t batch_index) {
+    module.log_text("place", std::to_string(batch_index));
+    stop.step();
+  };
   module.on_validation_step = [&] { fit.stopped_in_validation = stop.step() || fit.stopped_in_validation; };
   fit.result = trainer.fit(module, data, resume);
   return fit;
@@ -84,6 +92,8 @@ Fingerprint fingerprint(const RunResult& result) {
   items["run_state"] = result.state.deterministic_bytes();
   items["events"] = shared_events(run_dir);
   items["metrics.csv"] = read_file(run_dir / "metrics.csv");
+  items["metrics.jsonl"] = read_file(run_dir / "metrics.jsonl");
+  items["tensorboard"] = testing::tensorboard_text(run_dir);
   return items;
 }
 

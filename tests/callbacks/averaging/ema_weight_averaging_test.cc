@@ -331,7 +331,7 @@ TEST_CASE("a validation by itself runs on the weights that there are") {
 TEST_CASE("a run with a moving average that is stopped and resumed ends with the same bits") {
   BrokenOffFit<> fit([](Trainer& trainer) {
     trainer.add(EMAWeightAveraging({.decay = 0.8, .update_every_n_steps = 2, .update_starting_at_epoch = 1}));
-    trainer.add(ModelCheckpoint({.monitor = "val_loss", .save_top_k = 2, .save_last = true}));
+    trainer.add(ModelCheckpoint({.monitor = "val_loss", .save_last = true, .save_top_k = 2}));
   });
   CHECK(fit.unbroken().contains("callback EMAWeightAveraging"));
   int in_validation = 0;

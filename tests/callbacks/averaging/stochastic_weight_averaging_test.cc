@@ -263,7 +263,7 @@ TEST_CASE("an averaged run that goes on after its end takes more epochs into its
 TEST_CASE("a run with stochastic weight averaging that is stopped and resumed ends with the same bits") {
   BrokenOffFit<> fit([](Trainer& trainer) {
     trainer.add(StochasticWeightAveraging({.annealing_epochs = 2, .swa_epoch_start = 2, .swa_lrs = {0.002}}));
-    trainer.add(ModelCheckpoint({.monitor = "val_loss", .save_top_k = 2, .save_last = true}));
+    trainer.add(ModelCheckpoint({.monitor = "val_loss", .save_last = true, .save_top_k = 2}));
   });
   CHECK(fit.unbroken().contains("callback StochasticWeightAveraging"));
   int in_validation = 0;

@@ -195,7 +195,7 @@ TEST_CASE_TEMPLATE("a run with backbone finetuning that is stopped and resumed e
                                     .lambda = 1.5,
                                     .train_bn = Backbone::backbone() != "norm",
                                     .unfreeze_backbone_at_epoch = 1}));
-    trainer.add(ModelCheckpoint({.monitor = "val_loss", .save_top_k = 2, .save_last = true}));
+    trainer.add(ModelCheckpoint({.monitor = "val_loss", .save_last = true, .save_top_k = 2}));
   });
   CHECK(fit.unbroken().contains("callback BackboneFinetuning"));
   int in_validation = 0;

@@ -199,7 +199,7 @@ TEST_CASE("a run with pruning that is stopped and resumed ends with the same bit
   for (const auto& options : each) {
     BrokenOffFit<> fit([&](Trainer& trainer) {
       trainer.add(ModelPruning(options));
-      trainer.add(ModelCheckpoint({.monitor = "val_loss", .save_top_k = 2, .save_last = true}));
+      trainer.add(ModelCheckpoint({.monitor = "val_loss", .save_last = true, .save_top_k = 2}));
     });
     CHECK(fit.unbroken().contains("callback ModelPruning"));
     int in_validation = 0;

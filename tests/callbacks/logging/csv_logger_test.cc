@@ -3,13 +3,13 @@
 #include <doctest/doctest.h>
 
 #include <fstream>
-#include <iterator>
 #include <limits>
 
 #include "tests/support/captured_stderr.h"
 #include "tests/support/fake_run.h"
 #include "tests/support/file_size_limit.h"
 #include "tests/support/files.h"
+#include "tests/support/logger_run.h"
 #include "tests/support/temporary_folder.h"
 #include "troupe/runtime/base/error.h"
 #include "troupe/runtime/file/file_size_signal.h"
@@ -19,28 +19,9 @@ using namespace troupe::testing;
 
 namespace {
 
-FitStarted logging_every(uint32_t steps) {
-  FitStarted fit = usual_fit();
-  fit.set_log_every_n_steps(steps);
-  return fit;
-}
-
-/// A run of one CSVLogger that writes to `folder`.
-struct Logged {
+struct Logged : LoggerRun<CSVLogger> {
   explicit Logged(const TemporaryFolder& folder, RunState state = {})
-      : path(folder.path() / "metrics.csv"), callback(std::make_shared<CSVLogger>()), run(callback, std::move(state)) {
-    callback->set_run_directory(folder.path());
-    callback->prepare_files(v1::STAGE_FIT);
-  }
-
-  std::string text() const {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  }
-
-  std::filesystem::path path;
-  std::shared_ptr<CSVLogger> callback;
-  FakeRun run;
+      : LoggerRun(folder, "metrics.csv", std::move(state)) {}
 };
 
 void write(const std::filesystem::path& path, const std::string& text) {
@@ -71,14 +52,9 @@ TEST_CASE("a step is logged once though several batches accumulate into it, and 
   const TemporaryFolder folder;
   Logged logged(folder);
   logged.run.start_fit(logging_every(1));
-  const auto accumulate = [&] {
-    TrainBatchEnded ended;
-    ended.add_metrics()->set_name("loss");
-    logged.run.send(ended);
-  };
-  accumulate();
+  logged.accumulate();
   logged.run.train_batch({{"loss", 1.0}});
-  accumulate();
+  logged.accumulate();
   CHECK(logged.text() == "epoch,step,loss\n0,1,1\n");
 
   logged.run.start_fit(logging_every(0));

@@ -63,6 +63,9 @@ AskSchedule::Answer AskSchedule::check(Line& line, const Event& event, DecidedBe
   if (periods.every_n_steps > 0 && !(stepped && is_multiple(position.global_step(), periods.every_n_steps))) {
     return Answer::kNo;
   }
+  if (!is_multiple(position.global_step() + 1, periods.during_every_n_steps)) {
+    return Answer::kNo;
+  }
   if (!is_by_clock(periods)) {
     return Answer::kYes;
   }

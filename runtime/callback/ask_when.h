@@ -10,10 +10,11 @@ namespace troupe {
 
 /// When a controller wants to be asked about an event. Every period that is set must agree; the default is always.
 struct AskPeriods {
-  double after_s = 0;           ///< Once, when the run has run this many seconds, over all incarnations; 0: any.
-  int64_t every_n_batches = 0;  ///< Batches of the epoch or evaluation: after the n-th, 2n-th, ...; 0: any.
-  int64_t every_n_epochs = 0;   ///< Epochs of the fit: in the n-th, 2n-th, ...; 0: any.
-  int64_t every_n_steps = 0;    ///< Optimizer steps of the fit: once at each multiple of n; 0: any.
+  double after_s = 0;                ///< Once, when the run has run this many seconds, over all incarnations; 0: any.
+  int64_t during_every_n_steps = 0;  ///< While the n-th, 2n-th, ... optimizer step of the fit is not made yet; 0: any.
+  int64_t every_n_batches = 0;       ///< Batches of the epoch or evaluation: after the n-th, 2n-th, ...; 0: any.
+  int64_t every_n_epochs = 0;        ///< Epochs of the fit: in the n-th, 2n-th, ...; 0: any.
+  int64_t every_n_steps = 0;         ///< Optimizer steps of the fit: once at each multiple of n; 0: any.
   double every_s = 0;           ///< When this many have passed since it was asked so last, or since the start; 0: any.
   bool sanity_checking = true;  ///< In the sanity check too.
 };

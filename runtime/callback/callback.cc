@@ -48,6 +48,12 @@ void check_ask_when(const CallbackInfo& info) {
   }
 }
 
+void narrow(CallbackInfo& info, const EventTypeSet& taken) {
+  for (EventTypeSet* hooks : {&info.observes, &info.run_state, &info.outputs, &info.controls, &info.lives}) {
+    *hooks &= taken;
+  }
+}
+
 void resolve_policy(CallbackInfo& info, bool renewable) {
   constexpr int64_t kDefaultRestarts = 5;
   auto& policy = info.policy;

@@ -94,6 +94,8 @@ constexpr void check_members() {
                 "takes_state_of() must be public: bool takes_state_of(const std::string& state_key) const;");
   static_assert(HasAskWhen<T> || !NamesAskWhen<T>,
                 "ask_when() must be public: std::vector<troupe::AskWhen> ask_when() const;");
+  static_assert(HasTakesEvents<T> || !NamesTakesEvents<T>,
+                "takes_events() must be public: troupe::EventTypeSet takes_events() const;");
   static_assert(HasPolicy<T> || !NamesPolicy<T>,
                 "kPolicy must be public: static constexpr troupe::CallbackPolicy kPolicy = {...};");
   static_assert(HasRunDirectory<T> || !NamesRunDirectory<T>,

@@ -88,6 +88,11 @@ concept HasAskWhen = requires(const T& callback) {
 };
 
 template <class T>
+concept HasTakesEvents = requires(const T& callback) {
+  { callback.takes_events() } -> std::convertible_to<EventTypeSet>;
+};
+
+template <class T>
 concept HasOutbox = requires(T& callback, std::shared_ptr<Outbox> outbox) {
   callback.set_outbox(std::move(outbox));
 };

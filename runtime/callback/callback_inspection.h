@@ -39,6 +39,8 @@ void find_user_hooks(CallbackInfo& info, UserEventTypes<M...> /*types*/) {
 void add_every_recorded_event(CallbackInfo& info, bool with_run_state);
 /// Throws ConfigError for a line that would have no effect.
 void check_ask_when(const CallbackInfo& info);
+/// Leaves out every hook of an event that is not in `taken`.
+void narrow(CallbackInfo& info, const EventTypeSet& taken);
 /// Fills in the policy's defaults. Throws ConfigError for one that the callback cannot have.
 void resolve_policy(CallbackInfo& info, bool renewable);
 
@@ -59,12 +61,15 @@ CallbackInfo inspect(const T& callback, std::string name, const CallbackPolicy& 
   if constexpr (HasUserEvents<T>) {
     find_user_hooks<T>(info, typename T::UserEvents());
   }
+  if constexpr (ObservesPlain<T, Event> || ObservesWithRun<T, Event>) {
+    add_every_recorded_event(info, ObservesWithRun<T, Event>);
+  }
+  if constexpr (HasTakesEvents<T>) {
+    narrow(info, callback.takes_events());
+  }
   if constexpr (HasAskWhen<T>) {
     info.ask_when = callback.ask_when();
     check_ask_when(info);
-  }
-  if constexpr (ObservesPlain<T, Event> || ObservesWithRun<T, Event>) {
-    add_every_recorded_event(info, ObservesWithRun<T, Event>);
   }
   resolve_policy(info, renewable);
   return info;

@@ -130,6 +130,7 @@ TrialStep make_step(const TrialGround& ground, TrialBatches& batches, ModuleCont
     }
     step.loss += loss.defined() ? loss.item<double>() / window : std::numeric_limits<double>::quiet_NaN();
     step.samples += batch.size();
+    step.batch_size = std::max(step.batch_size, batch.size());
   }
   ground.step();
   context.leave();

@@ -18,6 +18,7 @@ struct TrialStep {
   double learning_rate = 0;  ///< Of the first group, as the step was made with.
   double loss = 0;           ///< What training_step gave, before the step: the mean over its batches; NaN for none.
   int64_t samples = 0;       ///< In its batches.
+  int64_t batch_size = 0;    ///< Samples of its largest batch.
 };
 
 /// What to try.

@@ -71,6 +71,11 @@ struct Wrong : Hook {
   AskWhen ask_when() const;
 };
 #endif
+#ifdef takes_events_of_one  // takes_events() must be public: troupe::EventTypeSet takes_events() const;
+struct Wrong : Hook {
+  std::vector<EventType> takes_events() const;
+};
+#endif
 #ifdef set_run_directory_of_a_number  // set_run_directory() must be public: void set_run_directory(const
                                       // std::filesystem
 struct Wrong : Hook {
@@ -124,6 +129,7 @@ struct Wrong : Hook {
   std::string state_key() const;
   bool takes_state_of(const std::string& state_key) const;
   std::vector<AskWhen> ask_when() const;
+  EventTypeSet takes_events() const;
   void set_run_directory(const std::filesystem::path& run_directory);
   void prepare_files(Stage stage);
   void set_outbox(std::shared_ptr<Outbox> outbox);

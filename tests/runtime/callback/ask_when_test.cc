@@ -56,6 +56,17 @@ TEST_CASE("every_n_steps asks once at each multiple, not at every batch of its w
   CHECK(asks.wants(batch_ended(3, 2)) == Answer::kNo);
 }
 
+TEST_CASE("during_every_n_steps asks whatever happens before the n-th, 2n-th, ... step is made") {
+  auto asks = schedule({.during_every_n_steps = 3});
+  CHECK(asks.wants(batch_ended(0, 1)) == Answer::kNo);
+  CHECK(asks.wants(batch_ended(1, 2)) == Answer::kYes);
+  CHECK(asks.wants(batch_ended(2, 2)) == Answer::kYes);
+  CHECK(asks.wants(batch_ended(3, 3)) == Answer::kNo);
+  CHECK(asks.wants(batch_ended(4, 5)) == Answer::kYes);
+  auto first = schedule({.during_every_n_steps = 1});
+  CHECK(first.wants(batch_ended(0, 0)) == Answer::kYes);
+}
+
 TEST_CASE("a step that had been made when the run was taken up again is not asked about") {
   Position position;
   position.set_global_step(2);

@@ -21,6 +21,15 @@ struct PositionDecider {
   void on(const Position&, Control& control) { control.stop("seen"); }
 };
 
+/// Takes the start of an epoch, a checkpoint, or neither.
+struct Picker {
+  EventTypeSet picked;
+  void on(const TrainEpochStarted& /*event*/) {}
+  void on(const CheckpointTaken& /*event*/, const RunState& /*run*/) {}
+  void on(const TrainEpochEnded& /*event*/, Control& /*control*/) {}
+  EventTypeSet takes_events() const { return picked; }
+};
+
 Event event_of(const v1::UserEvent& user_event) {
   Event event;
   *event.mutable_user_event() = user_event;
@@ -45,6 +54,25 @@ TEST_CASE("a callback takes a user's message by its type") {
   position.set_epoch(3);
   callback->observe({event_of(make_user_event(position)), RunState()});
   CHECK(reader->epochs == std::vector<int64_t>{3});
+}
+
+TEST_CASE("takes_events leaves out hooks of an object that its class has") {
+  const auto info = [](std::initializer_list<EventType> picked) {
+    const auto picker = std::make_shared<Picker>();
+    for (const EventType type : picked) {
+      picker->picked.set(type);
+    }
+    return make_callback(picker)->info();
+  };
+  const auto one = info({Event::kCheckpointTaken, Event::kFitStarted});
+  CHECK(one.observes.count() == 1);
+  CHECK(one.observes[Event::kCheckpointTaken]);
+  CHECK(one.run_state[Event::kCheckpointTaken]);
+  CHECK_FALSE(one.decides());
+  const auto both = info({Event::kTrainEpochStarted, Event::kTrainEpochEnded});
+  CHECK(both.observes[Event::kTrainEpochStarted]);
+  CHECK(both.controls[Event::kTrainEpochEnded]);
+  CHECK(both.observes.count() + both.controls.count() == 2);
 }
 
 TEST_CASE("a user's message that cannot be read reaches no hook") {

@@ -107,15 +107,19 @@ TEST_CASE("a sweep sees the rates that it sets and ends when it says so") {
 }
 
 TEST_CASE("a trial can have batches of another size, where the loader can make them") {
-  SmallFit fit;
+  SmallFit fit(with_accumulation());
   std::vector<int64_t> samples;
+  std::vector<int64_t> largest;
   fit.live<TrainStarted>([&](const TrainStarted&, Live& live) {
-    for (const int64_t batch_size : {2, 8, 24}) {
-      samples.push_back(live.run_trial({.batch_size = batch_size, .steps = 1}).steps.at(0).samples);
+    for (const int64_t batch_size : {2, 16, 100}) {
+      const auto result = live.run_trial({.batch_size = batch_size, .steps = 1});
+      samples.push_back(result.steps.at(0).samples);
+      largest.push_back(result.steps.at(0).batch_size);
     }
   });
   fit.run();
-  CHECK(samples == std::vector<int64_t>{2, 8, 24});
+  CHECK(samples == std::vector<int64_t>{4, 24, 48});  // Two batches a step, of the 24 samples that an epoch has.
+  CHECK(largest == std::vector<int64_t>{2, 16, 24});
 
   const Batch batch{torch::ones({3, 3}), torch::zeros({3, 1}), {}};
   SmallFit fixed(small_options(), {}, std::make_shared<FixedBatches>(std::vector<Batch>(2, batch)));

@@ -14,6 +14,7 @@
 #include "troupe/callbacks/progress/progress_bar.h"
 #include "troupe/callbacks/stopping/early_stopping.h"
 #include "troupe/callbacks/stopping/timer.h"
+#include "troupe/callbacks/tuning/gradient_accumulation_scheduler.h"
 #include "troupe/deploy/run.h"
 #include "troupe/runtime/data/data_loader.h"
 #include "troupe/runtime/data/tensor_dataset.h"

@@ -9,12 +9,15 @@
 #include "troupe/callbacks/progress/progress_bar.h"
 #include "troupe/callbacks/stopping/early_stopping.h"
 #include "troupe/callbacks/stopping/timer.h"
+#include "troupe/callbacks/tuning/gradient_accumulation_scheduler.h"
 
 namespace troupe {
 
 void register_builtin_callbacks(CallbackRegistry& registry) {
   registry.register_callback<CSVLogger, CSVLoggerOptions>("CSVLogger");
   registry.register_callback<EarlyStopping, EarlyStoppingOptions>("EarlyStopping");
+  registry.register_callback<GradientAccumulationScheduler, GradientAccumulationSchedulerOptions>(
+      "GradientAccumulationScheduler");
   registry.register_callback<LearningRateMonitor, LearningRateMonitorOptions>("LearningRateMonitor");
   registry.register_callback<ModelCheckpoint, ModelCheckpointOptions>("ModelCheckpoint");
   registry.register_callback<ModelSummary, ModelSummaryOptions>("ModelSummary");

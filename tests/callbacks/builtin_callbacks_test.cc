@@ -12,12 +12,14 @@
 #include "troupe/callbacks/progress/progress_bar.h"
 #include "troupe/callbacks/stopping/early_stopping.h"
 #include "troupe/callbacks/stopping/timer.h"
+#include "troupe/callbacks/tuning/gradient_accumulation_scheduler.h"
 #include "troupe/runtime/base/error.h"
 
 using namespace troupe;
 
 // A callback that failed is replaced by a pristine copy.
-static_assert(std::copyable<CSVLogger> && std::copyable<EarlyStopping> && std::copyable<LearningRateMonitor> &&
+static_assert(std::copyable<CSVLogger> && std::copyable<EarlyStopping> &&
+              std::copyable<GradientAccumulationScheduler> && std::copyable<LearningRateMonitor> &&
               std::copyable<ModelCheckpoint> && std::copyable<ModelSummary> && std::copyable<ProgressBar> &&
               std::copyable<Timer>);
 
@@ -33,12 +35,16 @@ CallbackRegistry builtin() {
 
 TEST_CASE("every built-in callback can be made by its name") {
   const CallbackRegistry registry = builtin();
-  CHECK(registry.types() == std::vector<std::string>{"CSVLogger", "EarlyStopping", "LearningRateMonitor",
-                                                     "ModelCheckpoint", "ModelSummary", "ProgressBar", "Timer"});
+  CHECK(registry.types() == std::vector<std::string>{"CSVLogger", "EarlyStopping", "GradientAccumulationScheduler",
+                                                     "LearningRateMonitor", "ModelCheckpoint", "ModelSummary",
+                                                     "ProgressBar", "Timer"});
   for (const auto& type : registry.types()) {
     nlohmann::json config{{"type", type}};
     if (type == "EarlyStopping") {
       config["monitor"] = "val_loss";
+    }
+    if (type == "GradientAccumulationScheduler") {
+      config["scheduling"] = {{"0", 2}};
     }
     if (type == "Timer") {
       config["duration"] = "00:01:00:00";
@@ -73,4 +79,7 @@ TEST_CASE("wrong options of built-in callbacks are refused") {
                   ConfigError);
   CHECK_THROWS_AS(registry.make_callback({{"type", "Timer"}, {"duration", "1:00:00"}}), ConfigError);
   CHECK_THROWS_AS(registry.make_callback({{"type", "Timer"}}), ConfigError);
+  CHECK_THROWS_AS(registry.make_callback({{"type", "GradientAccumulationScheduler"}}), ConfigError);
+  CHECK_THROWS_AS(registry.make_callback({{"type", "GradientAccumulationScheduler"}, {"scheduling", {{"0", 1.5}}}}),
+                  ConfigError);
 }

@@ -8,6 +8,7 @@
 
 #include "troupe/actors/trainer.h"
 #include "troupe/callbacks/checkpointing/model_checkpoint.h"
+#include "troupe/callbacks/guarding/spike_detection.h"
 #include "troupe/callbacks/logging/csv_logger.h"
 #include "troupe/callbacks/monitoring/learning_rate_monitor.h"
 #include "troupe/callbacks/monitoring/model_summary.h"

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "troupe/callbacks/checkpointing/model_checkpoint.h"
+#include "troupe/callbacks/guarding/spike_detection.h"
 #include "troupe/callbacks/logging/csv_logger.h"
 #include "troupe/callbacks/monitoring/learning_rate_monitor.h"
 #include "troupe/callbacks/monitoring/model_summary.h"
@@ -22,6 +23,7 @@ void register_builtin_callbacks(CallbackRegistry& registry) {
   registry.register_callback<ModelCheckpoint, ModelCheckpointOptions>("ModelCheckpoint");
   registry.register_callback<ModelSummary, ModelSummaryOptions>("ModelSummary");
   registry.register_callback<ProgressBar, ProgressBarOptions>("ProgressBar");
+  registry.register_callback<SpikeDetection, SpikeDetectionOptions>("SpikeDetection");
   registry.register_callback<Timer, TimerOptions>("Timer");
 }
 

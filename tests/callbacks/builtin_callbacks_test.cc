@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "troupe/callbacks/checkpointing/model_checkpoint.h"
+#include "troupe/callbacks/guarding/spike_detection.h"
 #include "troupe/callbacks/logging/csv_logger.h"
 #include "troupe/callbacks/monitoring/learning_rate_monitor.h"
 #include "troupe/callbacks/monitoring/model_summary.h"
@@ -21,7 +22,7 @@ using namespace troupe;
 static_assert(std::copyable<CSVLogger> && std::copyable<EarlyStopping> &&
               std::copyable<GradientAccumulationScheduler> && std::copyable<LearningRateMonitor> &&
               std::copyable<ModelCheckpoint> && std::copyable<ModelSummary> && std::copyable<ProgressBar> &&
-              std::copyable<Timer>);
+              std::copyable<SpikeDetection> && std::copyable<Timer>);
 
 namespace {
 
@@ -37,10 +38,10 @@ TEST_CASE("every built-in callback can be made by its name") {
   const CallbackRegistry registry = builtin();
   CHECK(registry.types() == std::vector<std::string>{"CSVLogger", "EarlyStopping", "GradientAccumulationScheduler",
                                                      "LearningRateMonitor", "ModelCheckpoint", "ModelSummary",
-                                                     "ProgressBar", "Timer"});
+                                                     "ProgressBar", "SpikeDetection", "Timer"});
   for (const auto& type : registry.types()) {
     nlohmann::json config{{"type", type}};
-    if (type == "EarlyStopping") {
+    if (type == "EarlyStopping" || type == "SpikeDetection") {
       config["monitor"] = "val_loss";
     }
     if (type == "GradientAccumulationScheduler") {
@@ -79,6 +80,7 @@ TEST_CASE("wrong options of built-in callbacks are refused") {
                   ConfigError);
   CHECK_THROWS_AS(registry.make_callback({{"type", "Timer"}, {"duration", "1:00:00"}}), ConfigError);
   CHECK_THROWS_AS(registry.make_callback({{"type", "Timer"}}), ConfigError);
+  CHECK_THROWS_AS(registry.make_callback({{"type", "SpikeDetection"}}), ConfigError);
   CHECK_THROWS_AS(registry.make_callback({{"type", "GradientAccumulationScheduler"}}), ConfigError);
   CHECK_THROWS_AS(registry.make_callback({{"type", "GradientAccumulationScheduler"}, {"scheduling", {{"0", 1.5}}}}),
                   ConfigError);

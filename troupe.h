@@ -10,6 +10,7 @@
 #include "troupe/callbacks/checkpointing/model_checkpoint.h"
 #include "troupe/callbacks/guarding/spike_detection.h"
 #include "troupe/callbacks/logging/csv_logger.h"
+#include "troupe/callbacks/monitoring/device_stats_monitor.h"
 #include "troupe/callbacks/monitoring/learning_rate_monitor.h"
 #include "troupe/callbacks/monitoring/model_summary.h"
 #include "troupe/callbacks/progress/progress_bar.h"

@@ -5,6 +5,7 @@
 #include "troupe/callbacks/checkpointing/model_checkpoint.h"
 #include "troupe/callbacks/guarding/spike_detection.h"
 #include "troupe/callbacks/logging/csv_logger.h"
+#include "troupe/callbacks/monitoring/device_stats_monitor.h"
 #include "troupe/callbacks/monitoring/learning_rate_monitor.h"
 #include "troupe/callbacks/monitoring/model_summary.h"
 #include "troupe/callbacks/progress/progress_bar.h"
@@ -16,6 +17,7 @@ namespace troupe {
 
 void register_builtin_callbacks(CallbackRegistry& registry) {
   registry.register_callback<CSVLogger, CSVLoggerOptions>("CSVLogger");
+  registry.register_callback<DeviceStatsMonitor, DeviceStatsMonitorOptions>("DeviceStatsMonitor");
   registry.register_callback<EarlyStopping, EarlyStoppingOptions>("EarlyStopping");
   registry.register_callback<GradientAccumulationScheduler, GradientAccumulationSchedulerOptions>(
       "GradientAccumulationScheduler");

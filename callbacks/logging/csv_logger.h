@@ -1,5 +1,7 @@
 #pragma once
 
+#include <troupe/v1/measured.pb.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -9,6 +11,7 @@
 #include "troupe/callbacks/logging/csv_table.h"
 #include "troupe/runtime/event/event.h"
 #include "troupe/runtime/event/run_state.h"
+#include "troupe/runtime/event/user_event.h"
 #include "troupe/runtime/options/options.h"
 #include "troupe/runtime/state/state_dict.h"
 
@@ -24,9 +27,15 @@ struct CSVLoggerOptions {
 /// row is written for what a training step logged, at every log_every_n_steps-th step; for the epoch's means; and for
 /// those of a validation or a test, but not of the sanity check. A row without metrics is left out.
 ///
+/// What observers measure of the machine and of its speed (v1::Measured) goes into a file of its own beside it,
+/// "metrics_measured.csv": epoch and step of the event before, then a column a measurement. So equal runs have equal
+/// metrics.csv.
+///
 /// A resumed run goes on where its checkpoint was: what was written later is cut off. Two loggers need two paths.
 class CSVLogger {
  public:
+  using UserEvents = UserEventTypes<v1::Measured>;
+
   explicit CSVLogger(CSVLoggerOptions options = {});
 
   /// Where relative paths start. Called before anything else; the working directory if not.
@@ -43,6 +52,7 @@ class CSVLogger {
   void on(const TrainEpochEnded& event, const RunState& run);
   void on(const ValidationEpochEnded& event, const RunState& run);
   void on(const TestEpochEnded& event, const RunState& run);
+  void on(const v1::Measured& measured, const RunState& run);
 
   /// What is written is durable when it returns.
   StateDict state_dict() const;
@@ -54,14 +64,18 @@ class CSVLogger {
   using Metrics = google::protobuf::RepeatedPtrField<Metric>;
 
   std::filesystem::path file_path() const { return run_directory_ / options_.path; }
-  /// The table, opened: an old file is cut to what the state says, so to nothing where a run starts.
-  CsvTable& table();
-  void log(const Metrics& metrics, const RunState& run);
+  std::filesystem::path measured_path() const;
+  /// Opens the files: what is in them is cut to what the state says, so to nothing where a run starts. That of
+  /// measurements only where there is one.
+  void open_files();
+  static void log(const Metrics& metrics, const RunState& run, std::optional<CsvTable>& table,
+                  const std::filesystem::path& path);
 
   CSVLoggerOptions options_;
   std::filesystem::path run_directory_;
   std::optional<CsvTable> table_;
-  uint64_t last_step_ = 0;  // Last step whose own metrics were logged.
+  std::optional<CsvTable> measured_;  // From the first measurement on.
+  uint64_t last_step_ = 0;            // Last step whose own metrics were logged.
 };
 
 }  // namespace troupe

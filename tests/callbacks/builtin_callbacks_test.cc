@@ -8,6 +8,7 @@
 #include "troupe/callbacks/checkpointing/model_checkpoint.h"
 #include "troupe/callbacks/guarding/spike_detection.h"
 #include "troupe/callbacks/logging/csv_logger.h"
+#include "troupe/callbacks/monitoring/device_stats_monitor.h"
 #include "troupe/callbacks/monitoring/learning_rate_monitor.h"
 #include "troupe/callbacks/monitoring/model_summary.h"
 #include "troupe/callbacks/progress/progress_bar.h"
@@ -19,7 +20,7 @@
 using namespace troupe;
 
 // A callback that failed is replaced by a pristine copy.
-static_assert(std::copyable<CSVLogger> && std::copyable<EarlyStopping> &&
+static_assert(std::copyable<CSVLogger> && std::copyable<DeviceStatsMonitor> && std::copyable<EarlyStopping> &&
               std::copyable<GradientAccumulationScheduler> && std::copyable<LearningRateMonitor> &&
               std::copyable<ModelCheckpoint> && std::copyable<ModelSummary> && std::copyable<ProgressBar> &&
               std::copyable<SpikeDetection> && std::copyable<Timer>);
@@ -36,9 +37,10 @@ CallbackRegistry builtin() {
 
 TEST_CASE("every built-in callback can be made by its name") {
   const CallbackRegistry registry = builtin();
-  CHECK(registry.types() == std::vector<std::string>{"CSVLogger", "EarlyStopping", "GradientAccumulationScheduler",
-                                                     "LearningRateMonitor", "ModelCheckpoint", "ModelSummary",
-                                                     "ProgressBar", "SpikeDetection", "Timer"});
+  CHECK(registry.types() == std::vector<std::string>{"CSVLogger", "DeviceStatsMonitor", "EarlyStopping",
+                                                     "GradientAccumulationScheduler", "LearningRateMonitor",
+                                                     "ModelCheckpoint", "ModelSummary", "ProgressBar", "SpikeDetection",
+                                                     "Timer"});
   for (const auto& type : registry.types()) {
     nlohmann::json config{{"type", type}};
     if (type == "EarlyStopping" || type == "SpikeDetection") {

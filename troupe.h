@@ -13,6 +13,7 @@
 #include "troupe/callbacks/monitoring/device_stats_monitor.h"
 #include "troupe/callbacks/monitoring/learning_rate_monitor.h"
 #include "troupe/callbacks/monitoring/model_summary.h"
+#include "troupe/callbacks/monitoring/throughput_monitor.h"
 #include "troupe/callbacks/progress/progress_bar.h"
 #include "troupe/callbacks/stopping/early_stopping.h"
 #include "troupe/callbacks/stopping/timer.h"

@@ -8,6 +8,7 @@
 #include "troupe/callbacks/monitoring/device_stats_monitor.h"
 #include "troupe/callbacks/monitoring/learning_rate_monitor.h"
 #include "troupe/callbacks/monitoring/model_summary.h"
+#include "troupe/callbacks/monitoring/throughput_monitor.h"
 #include "troupe/callbacks/progress/progress_bar.h"
 #include "troupe/callbacks/stopping/early_stopping.h"
 #include "troupe/callbacks/stopping/timer.h"
@@ -26,6 +27,7 @@ void register_builtin_callbacks(CallbackRegistry& registry) {
   registry.register_callback<ModelSummary, ModelSummaryOptions>("ModelSummary");
   registry.register_callback<ProgressBar, ProgressBarOptions>("ProgressBar");
   registry.register_callback<SpikeDetection, SpikeDetectionOptions>("SpikeDetection");
+  registry.register_callback<ThroughputMonitor, ThroughputMonitorOptions>("ThroughputMonitor");
   registry.register_callback<Timer, TimerOptions>("Timer");
 }
 

@@ -11,6 +11,7 @@
 #include "troupe/callbacks/monitoring/device_stats_monitor.h"
 #include "troupe/callbacks/monitoring/learning_rate_monitor.h"
 #include "troupe/callbacks/monitoring/model_summary.h"
+#include "troupe/callbacks/monitoring/throughput_monitor.h"
 #include "troupe/callbacks/progress/progress_bar.h"
 #include "troupe/callbacks/stopping/early_stopping.h"
 #include "troupe/callbacks/stopping/timer.h"
@@ -23,7 +24,7 @@ using namespace troupe;
 static_assert(std::copyable<CSVLogger> && std::copyable<DeviceStatsMonitor> && std::copyable<EarlyStopping> &&
               std::copyable<GradientAccumulationScheduler> && std::copyable<LearningRateMonitor> &&
               std::copyable<ModelCheckpoint> && std::copyable<ModelSummary> && std::copyable<ProgressBar> &&
-              std::copyable<SpikeDetection> && std::copyable<Timer>);
+              std::copyable<SpikeDetection> && std::copyable<ThroughputMonitor> && std::copyable<Timer>);
 
 namespace {
 
@@ -40,7 +41,7 @@ TEST_CASE("every built-in callback can be made by its name") {
   CHECK(registry.types() == std::vector<std::string>{"CSVLogger", "DeviceStatsMonitor", "EarlyStopping",
                                                      "GradientAccumulationScheduler", "LearningRateMonitor",
                                                      "ModelCheckpoint", "ModelSummary", "ProgressBar", "SpikeDetection",
-                                                     "Timer"});
+                                                     "ThroughputMonitor", "Timer"});
   for (const auto& type : registry.types()) {
     nlohmann::json config{{"type", type}};
     if (type == "EarlyStopping" || type == "SpikeDetection") {

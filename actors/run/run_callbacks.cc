@@ -12,6 +12,7 @@
 #include "troupe/callbacks/monitoring/model_summary.h"
 #include "troupe/callbacks/progress/progress_bar.h"
 #include "troupe/callbacks/stopping/timer.h"
+#include "troupe/callbacks/tuning/gradient_accumulation_scheduler.h"
 #include "troupe/runtime/base/error.h"
 #include "troupe/runtime/base/tensor_names.h"
 #include "troupe/runtime/base/utf8.h"
@@ -55,6 +56,22 @@ void add_timer(Callbacks& callbacks, const std::string& max_time) {
         "trainer: 'max_time' adds a Timer, but there is a Timer among the callbacks: leave one of them out");
   }
   callbacks.push_back(make_callback(std::make_shared<Timer>(TimerOptions{.duration = max_time})));
+}
+
+void check_accumulation_schedule(const Callbacks& callbacks, const Module& module, const TrainerOptions& options) {
+  if (!has_type(callbacks, readable_type_name(typeid(GradientAccumulationScheduler)))) {
+    return;
+  }
+  if (options.accumulate_grad_batches != 1) {
+    throw ConfigError("trainer: 'accumulate_grad_batches' is " + std::to_string(options.accumulate_grad_batches) +
+                      ", but a GradientAccumulationScheduler among the callbacks says how many batches share a step: "
+                      "leave one of them out");
+  }
+  if (!module.automatic_optimization()) {
+    throw ConfigError(
+        "fit: the module optimises manually (automatic_optimization), so a GradientAccumulationScheduler among the "
+        "callbacks has no steps to schedule: leave one of them out");
+  }
 }
 
 /// The Trainer's callbacks, with the module's own in the place of those of the same type.
@@ -147,6 +164,7 @@ Callbacks callbacks_of_run(Stage stage, Module& module, const Callbacks& given, 
     if (options.max_time) {
       add_timer(callbacks, *options.max_time);
     }
+    check_accumulation_schedule(callbacks, module, options);
     add_default<ModelSummary>(callbacks, options, options.enable_model_summary, "enable_model_summary");
     if (options.fast_dev_run == 0) {
       add_default<ModelCheckpoint>(callbacks, options, options.enable_checkpointing, "enable_checkpointing");

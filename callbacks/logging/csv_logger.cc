@@ -8,6 +8,46 @@
 #include "troupe/runtime/base/number_text.h"
 
 namespace troupe {
+namespace {
+
+CsvTable::Extent no_rows() {
+  return {.columns = {"epoch", "step"}};
+}
+
+/// The table of this file, opened.
+CsvTable& opened(std::optional<CsvTable>& table, const std::filesystem::path& path) {
+  if (!table || table->path() != path) {
+    table.emplace(path, no_rows());
+  }
+  if (!table->is_open()) {
+    table->open();
+  }
+  return *table;
+}
+
+StateDict save_extent(const CsvTable::Extent& extent) {
+  StateDict state;
+  state.set("offset", extent.bytes);
+  state.set("rows", extent.rows);
+  state.set("columns", extent.columns);
+  return state;
+}
+
+/// The table as it was; a warning on standard error where rows are missing from its file.
+void load_table(std::optional<CsvTable>& table, const std::filesystem::path& path, const StateDict& state,
+                const std::string& state_key) {
+  const CsvTable::Extent extent{.bytes = static_cast<uint64_t>(state.get_int("offset")),
+                                .rows = static_cast<uint64_t>(state.get_int("rows")),
+                                .columns = state.get_strings("columns")};
+  table.emplace(path, extent);
+  if (!table->open()) {
+    std::cerr << "warning: " + state_key + ": " + path.string() + " has " + std::to_string(table->extent().rows) +
+                     " of the " + std::to_string(extent.rows) +
+                     " rows that the checkpoint knows; the others are lost\n";
+  }
+}
+
+}  // namespace
 
 void CSVLoggerOptions::describe(OptionVisitor& visit) {
   visit("path", path, "File to write; relative to the run directory.").required();
@@ -17,14 +57,16 @@ CSVLogger::CSVLogger(CSVLoggerOptions options) : options_(std::move(options)) {
   check_options("CSVLogger", options_);
 }
 
-CsvTable& CSVLogger::table() {
-  if (!table_ || table_->path() != file_path()) {
-    table_.emplace(file_path(), CsvTable::Extent{.columns = {"epoch", "step"}});
+std::filesystem::path CSVLogger::measured_path() const {
+  const std::filesystem::path path = file_path();
+  return path.parent_path() / (path.stem().string() + "_measured" + path.extension().string());
+}
+
+void CSVLogger::open_files() {
+  opened(table_, file_path());
+  if (std::filesystem::exists(measured_path())) {
+    opened(measured_, measured_path());
   }
-  if (!table_->is_open()) {
-    table_->open();
-  }
-  return *table_;
 }
 
 void CSVLogger::prepare_files(Stage stage) {
@@ -36,14 +78,25 @@ void CSVLogger::prepare_files(Stage stage) {
 
 void CSVLogger::on(const FitStarted&) {
   set_last_step(0);
-  table();
+  open_files();
 }
 
 void CSVLogger::on(const RunResumed&) {
-  table();
+  open_files();
 }
 
 void CSVLogger::log(const MetricList& metrics, const RunState& run) {
+  append(metrics, run, table_, file_path());
+}
+
+void CSVLogger::on(const v1::Measured& measured, const RunState& run) {
+  if (!measured.metrics().empty()) {
+    append(measured.metrics(), run, measured_, measured_path());
+  }
+}
+
+void CSVLogger::append(const MetricList& metrics, const RunState& run, std::optional<CsvTable>& table,
+                       const std::filesystem::path& path) {
   std::vector<CsvTable::Field> fields{{"epoch", std::to_string(run.epoch())},
                                       {"step", std::to_string(run.global_step())}};
   for (const auto& metric : metrics) {
@@ -51,32 +104,28 @@ void CSVLogger::log(const MetricList& metrics, const RunState& run) {
       fields.emplace_back(metric.name(), shortest_text(metric.value()));
     }
   }
-  table().append(fields);
+  opened(table, path).append(fields);
 }
 
 StateDict CSVLogger::state_dict() const {
-  StateDict state;
-  const CsvTable::Extent extent = table_ ? table_->extent() : CsvTable::Extent{.columns = {"epoch", "step"}};
   if (table_) {
     table_->sync();
   }
-  state.set("offset", extent.bytes);
-  state.set("rows", extent.rows);
-  state.set("columns", extent.columns);
+  StateDict state = save_extent(table_ ? table_->extent() : no_rows());
   state.set("last_step", last_step());
+  if (measured_) {
+    measured_->sync();
+    state.set("measured", save_extent(measured_->extent()));
+  }
   return state;
 }
 
 void CSVLogger::load_state_dict(const StateDict& state) {
   set_last_step(static_cast<uint64_t>(state.get_int("last_step")));
-  const CsvTable::Extent extent{.bytes = static_cast<uint64_t>(state.get_int("offset")),
-                                .rows = static_cast<uint64_t>(state.get_int("rows")),
-                                .columns = state.get_strings("columns")};
-  table_.emplace(file_path(), extent);
-  if (!table_->open()) {
-    std::cerr << "warning: " + state_key() + ": " + file_path().string() + " has " +
-                     std::to_string(table_->extent().rows) + " of the " + std::to_string(extent.rows) +
-                     " rows that the checkpoint knows; the others are lost\n";
+  load_table(table_, file_path(), state, state_key());
+  measured_.reset();  // What came after the checkpoint is cut off when the run goes on.
+  if (state.contains("measured")) {
+    load_table(measured_, measured_path(), state.get_dict("measured"), state_key());
   }
 }
 

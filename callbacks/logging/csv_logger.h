@@ -1,5 +1,7 @@
 #pragma once
 
+#include <troupe/v1/measured.pb.h>
+
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -8,6 +10,7 @@
 #include "troupe/callbacks/logging/metric_points.h"
 #include "troupe/runtime/event/event.h"
 #include "troupe/runtime/event/run_state.h"
+#include "troupe/runtime/event/user_event.h"
 #include "troupe/runtime/options/options.h"
 #include "troupe/runtime/state/state_dict.h"
 
@@ -22,9 +25,15 @@ struct CSVLoggerOptions {
 /// Writes metrics as rows of a CSV file: epoch (from 0), step (optimizer steps completed), then a column a metric; a
 /// row at each of the MetricPoints.
 ///
+/// What observers measure of the machine and of its speed (v1::Measured) goes into a file of its own beside it,
+/// "metrics_measured.csv": epoch and step of the event before, then a column a measurement. So equal runs have equal
+/// metrics.csv.
+///
 /// A resumed run goes on where its checkpoint was: what was written later is cut off. Two loggers need two paths.
 class CSVLogger : public MetricPoints<CSVLogger> {
  public:
+  using UserEvents = UserEventTypes<v1::Measured>;
+
   explicit CSVLogger(CSVLoggerOptions options = {});
 
   /// Where relative paths start. Called before anything else; the working directory if not.
@@ -38,6 +47,7 @@ class CSVLogger : public MetricPoints<CSVLogger> {
   void on(const FitStarted& event);
   void on(const RunResumed& event);
   using MetricPoints::on;
+  void on(const v1::Measured& measured, const RunState& run);
 
   /// What is written is durable when it returns.
   StateDict state_dict() const;
@@ -49,13 +59,18 @@ class CSVLogger : public MetricPoints<CSVLogger> {
   friend class MetricPoints<CSVLogger>;
 
   std::filesystem::path file_path() const { return run_directory_ / options_.path; }
-  /// The table, opened: an old file is cut to what the state says, so to nothing where a run starts.
-  CsvTable& table();
+  std::filesystem::path measured_path() const;
+  /// Opens the files: what is in them is cut to what the state says, so to nothing where a run starts. That of
+  /// measurements only where there is one.
+  void open_files();
   void log(const MetricList& metrics, const RunState& run);
+  static void append(const MetricList& metrics, const RunState& run, std::optional<CsvTable>& table,
+                     const std::filesystem::path& path);
 
   CSVLoggerOptions options_;
   std::filesystem::path run_directory_;
   std::optional<CsvTable> table_;
+  std::optional<CsvTable> measured_;  // From the first measurement on.
 };
 
 }  // namespace troupe

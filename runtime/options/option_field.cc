@@ -83,7 +83,7 @@ OptionField::OptionField(std::string name, std::string help, OptionType type, Ge
     : name_(std::move(name)), help_(std::move(help)), type_(type), get_(std::move(get)), set_(std::move(set)) {}
 
 OptionField& OptionField::required() {
-  assert(type_.kind == OptionType::Kind::kText || type_.list || type_.optional);
+  assert(type_.kind == OptionType::Kind::kText || type_.list || type_.map || type_.optional);
   required_ = true;
   return *this;
 }
@@ -101,6 +101,11 @@ OptionField& OptionField::at_most(double bound) {
 }
 OptionField& OptionField::less_than(double bound) {
   less_than_ = bound;
+  return *this;
+}
+OptionField& OptionField::keys_at_least(int64_t bound) {
+  assert(type_.map);
+  keys_at_least_ = bound;
   return *this;
 }
 OptionField& OptionField::accept_bool() {
@@ -128,8 +133,8 @@ std::string OptionField::type_text() const {
   } else if (type_.kind == Kind::kInterval) {
     text = "count, fraction or duration";
   }
-  return text + (type_.accepts_bool ? " or true|false" : "") + (type_.list ? ",..." : "") +
-         (type_.optional ? " or none" : "");
+  return (type_.map ? "int:" : "") + text + (type_.accepts_bool ? " or true|false" : "") +
+         (type_.list || type_.map ? ",..." : "") + (type_.optional ? " or none" : "");
 }
 
 std::string OptionField::value_text() const {
@@ -154,6 +159,10 @@ std::string OptionField::allowed() const {
     text += " that is not empty";
   }
   text += type_.accepts_bool ? ", true or false" : "";
+  if (type_.map) {
+    const std::string keys = keys_at_least_ ? " of at least " + std::to_string(*keys_at_least_) : std::string();
+    text = "a map, each key an integer" + keys + ", each value " + text;
+  }
   return (type_.list ? "a list, each element " : "") + text + (type_.optional ? ", or none" : "");
 }
 
@@ -169,8 +178,16 @@ void OptionField::refuse(const std::string& owner, const std::string& got) const
 }
 
 bool OptionField::within_limits(const OptionValue& value) const {
-  return !value ||
-         std::all_of(value->begin(), value->end(), [this](const auto& scalar) { return within_limits(scalar); });
+  bool is_key = type_.map;
+  return !value || std::all_of(value->begin(), value->end(), [&](const auto& scalar) {
+    const bool within = is_key ? key_within_limits(scalar) : within_limits(scalar);
+    is_key = type_.map && !is_key;
+    return within;
+  });
+}
+
+bool OptionField::key_within_limits(const OptionScalar& key) const {
+  return !keys_at_least_ || std::get<int64_t>(key) >= *keys_at_least_;
 }
 
 bool OptionField::within_limits(const OptionScalar& value) const {

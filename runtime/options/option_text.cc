@@ -3,7 +3,11 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <nlohmann/json.hpp>
+
+#include "troupe/runtime/base/error.h"
+#include "troupe/runtime/base/strict_json.h"
 
 namespace troupe {
 namespace {
@@ -94,6 +98,33 @@ std::optional<OptionScalar> scalar_from_json(const OptionType& type, const Json&
   return std::nullopt;
 }
 
+/// A key of a map. Only the shortest form is one: no two texts are the same key.
+std::optional<int64_t> key_from_text(const std::string& text) {
+  const auto key = parse_number<int64_t>(text);
+  return key && std::to_string(*key) == text ? key : std::nullopt;
+}
+
+std::optional<OptionValue> map_from_json(const OptionType& type, const Json& json) {
+  if (!json.is_object()) {
+    return std::nullopt;
+  }
+  std::map<int64_t, OptionScalar> entries;  // JSON objects are sorted as texts.
+  for (const auto& [text, element] : json.items()) {
+    const auto key = key_from_text(text);
+    auto value = scalar_from_json(type, element);
+    if (!key || !value) {
+      return std::nullopt;
+    }
+    entries.emplace(*key, std::move(*value));
+  }
+  std::vector<OptionScalar> scalars;
+  for (auto& [key, value] : entries) {
+    scalars.emplace_back(key);
+    scalars.push_back(std::move(value));
+  }
+  return OptionValue(std::move(scalars));
+}
+
 /// What the text means as JSON for an option of this kind; null if it cannot be one.
 Json json_from_text(const OptionType& type, std::string_view text) {
   if (type.kind == OptionKind::kText) {
@@ -124,6 +155,30 @@ Json json_from_text(const OptionType& type, std::string_view text) {
   return std::string(text);
 }
 
+/// The same for a map: "0:4,5:2", or a JSON object. No key comes twice.
+Json map_from_text(const OptionType& type, std::string_view text) {
+  if (text.starts_with('{')) {
+    try {
+      return parse_json(text, "map");
+    } catch (const ConfigError&) {
+      return {};
+    }
+  }
+  Json map = Json::object();
+  while (!text.empty()) {
+    const auto comma = text.find(',');
+    const auto entry = text.substr(0, comma);
+    const auto colon = entry.find(':');
+    const bool last = comma == std::string_view::npos;
+    text = last ? std::string_view() : text.substr(comma + 1);
+    if (colon == std::string_view::npos || (text.empty() && !last) ||
+        !map.emplace(std::string(entry.substr(0, colon)), json_from_text(type, entry.substr(colon + 1))).second) {
+      return {};
+    }
+  }
+  return map;
+}
+
 Json scalar_to_json(const OptionScalar& scalar) {
   if (const auto* amount = std::get_if<CountOrFraction>(&scalar)) {
     return to_json(*amount);
@@ -151,6 +206,9 @@ std::optional<OptionValue> option_value_from_json(const OptionType& type, const 
   if (json.is_null() && type.optional) {
     return OptionValue();
   }
+  if (type.map) {
+    return map_from_json(type, json);
+  }
   if (type.list != json.is_array()) {
     return std::nullopt;
   }
@@ -169,6 +227,13 @@ Json option_value_to_json(const OptionType& type, const OptionValue& value) {
   if (!value) {
     return nullptr;
   }
+  if (type.map) {
+    Json map = Json::object();
+    for (std::size_t i = 0; i + 1 < value->size(); i += 2) {
+      map[std::to_string(std::get<int64_t>((*value)[i]))] = scalar_to_json((*value)[i + 1]);
+    }
+    return map;
+  }
   if (!type.list) {
     return scalar_to_json(value->front());
   }
@@ -182,6 +247,9 @@ Json option_value_to_json(const OptionType& type, const OptionValue& value) {
 std::optional<OptionValue> option_value_from_text(const OptionType& type, std::string_view text) {
   if (type.optional && text == "none") {
     return OptionValue();
+  }
+  if (type.map) {
+    return map_from_json(type, map_from_text(type, text));
   }
   if (!type.list) {
     const Json json = json_from_text(type, text);
@@ -200,12 +268,29 @@ std::optional<OptionValue> option_value_from_text(const OptionType& type, std::s
   return option_value_from_json(type, list);
 }
 
+namespace {
+
+std::string json_to_text(const Json& json) {
+  return json.is_string() ? json.get<std::string>() : json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+/// By key, which JSON objects are not.
+std::string map_to_text(const std::vector<OptionScalar>& entries) {
+  std::string text;
+  for (std::size_t i = 0; i + 1 < entries.size(); i += 2) {
+    text.append(text.empty() ? "" : ",").append(std::to_string(std::get<int64_t>(entries[i])));
+    text.append(":").append(json_to_text(scalar_to_json(entries[i + 1])));
+  }
+  return text.empty() ? "{}" : text;
+}
+
+}  // namespace
+
 std::string option_value_to_text(const OptionType& type, const OptionValue& value) {
-  const Json json = option_value_to_json(type, value);
-  if (json.is_null()) {
+  if (!value) {
     return "none";
   }
-  return json.is_string() ? json.get<std::string>() : json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return type.map ? map_to_text(*value) : json_to_text(option_value_to_json(type, value));
 }
 
 std::string quote_json(const Json& json) {

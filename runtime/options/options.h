@@ -3,6 +3,7 @@
 #include <array>
 #include <concepts>
 #include <limits>
+#include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -33,7 +34,7 @@ struct Scalar {
       std::is_arithmetic_v<T> || std::is_enum_v<T> || std::same_as<T, std::string> ||
           std::same_as<T, CountOrFraction> || std::same_as<T, ValidationInterval>,
       "an option is a bool, an integer, a double, a std::string, an enum with EnumNames, a CountOrFraction, a "
-      "ValidationInterval, or a std::optional or std::vector of one");
+      "ValidationInterval, a std::optional or std::vector of one, or a std::map from int64_t to one");
   using Kind = OptionType::Kind;
 
   static OptionType type() {
@@ -103,6 +104,7 @@ struct Member {
   using Element = T;
   static constexpr bool kOptional = false;
   static constexpr bool kList = false;
+  static constexpr bool kMap = false;
   static OptionValue get(const T& value) { return std::vector<OptionScalar>{Scalar<T>::get(value)}; }
   static void set(T& member, const OptionValue& value) { member = Scalar<T>::parse(value->front()); }
 };
@@ -112,6 +114,7 @@ struct Member<std::vector<T>> {
   using Element = T;
   static constexpr bool kOptional = false;
   static constexpr bool kList = true;
+  static constexpr bool kMap = false;
   static OptionValue get(const std::vector<T>& values) {
     std::vector<OptionScalar> scalars;
     scalars.reserve(values.size());
@@ -129,10 +132,33 @@ struct Member<std::vector<T>> {
 };
 
 template <class T>
+struct Member<std::map<int64_t, T>> {
+  using Element = T;
+  static constexpr bool kOptional = false;
+  static constexpr bool kList = false;
+  static constexpr bool kMap = true;
+  static OptionValue get(const std::map<int64_t, T>& entries) {
+    std::vector<OptionScalar> scalars;
+    for (const auto& [key, value] : entries) {
+      scalars.emplace_back(key);
+      scalars.push_back(Scalar<T>::get(value));
+    }
+    return scalars;
+  }
+  static void set(std::map<int64_t, T>& member, const OptionValue& value) {
+    member.clear();
+    for (size_t i = 0; i + 1 < value->size(); i += 2) {
+      member[std::get<int64_t>((*value)[i])] = Scalar<T>::parse((*value)[i + 1]);
+    }
+  }
+};
+
+template <class T>
 struct Member<std::optional<T>> {
   using Element = typename Member<T>::Element;
   static constexpr bool kOptional = true;
   static constexpr bool kList = Member<T>::kList;
+  static constexpr bool kMap = Member<T>::kMap;
   static OptionValue get(const std::optional<T>& value) { return value ? Member<T>::get(*value) : OptionValue(); }
   static void set(std::optional<T>& member, const OptionValue& value) {
     member.reset();
@@ -157,6 +183,7 @@ class OptionVisitor {
     OptionType type = Scalar::type();
     type.optional = Member::kOptional;
     type.list = Member::kList;
+    type.map = Member::kMap;
     fields_.emplace_back(
         std::move(name), std::move(help), type, [&member] { return Member::get(member); },
         [&member](const OptionValue& value) { Member::set(member, value); });

@@ -11,6 +11,7 @@
 #include "tests/support/files.h"
 #include "tests/support/logger_run.h"
 #include "tests/support/temporary_folder.h"
+#include "troupe/callbacks/common/measured.h"
 #include "troupe/runtime/base/error.h"
 #include "troupe/runtime/file/file_size_signal.h"
 
@@ -22,6 +23,17 @@ namespace {
 struct Logged : LoggerRun<CSVLogger> {
   explicit Logged(const TemporaryFolder& folder, RunState state = {})
       : LoggerRun(folder, "metrics.csv", std::move(state)) {}
+
+  /// The file of what was measured.
+  std::string measured_text() const {
+    std::ifstream file(path.parent_path() / "metrics_measured.csv", std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  }
+  void measure(const Measurements& measurements) {
+    CallbackEmitted emitted;
+    *emitted.mutable_event() = measured_event(measurements);
+    run.send(emitted);
+  }
 };
 
 void write(const std::filesystem::path& path, const std::string& text) {
@@ -185,4 +197,53 @@ TEST_CASE("a disk that is full when a column comes leaves the file as it is, and
   }
   CHECK(logged.text() == before);
   CHECK(folder_content(folder.path()).size() == 1);
+}
+
+TEST_CASE("what observers measure goes into a file of its own, which there is not without it") {
+  const TemporaryFolder folder;
+  Logged logged(folder);
+  logged.run.start_fit(logging_every(1));
+  logged.run.train_batch({{"loss", 1.0}});
+  CHECK(folder_content(folder.path()).size() == 1);
+  logged.measure({{"train/time", 0.5}});
+  logged.run.train_batch({{"loss", 2.0}});
+  logged.measure({{"cpu_percent", 12.5}, {"train/time", 0.75}});
+  CHECK(logged.text() == "epoch,step,loss\n0,1,1\n0,2,2\n");
+  CHECK(logged.measured_text() == "epoch,step,train/time,cpu_percent\n0,1,0.5,\n0,2,0.75,12.5\n");
+}
+
+TEST_CASE("a module's own measurements are logged like those of observers") {
+  const TemporaryFolder folder;
+  Logged logged(folder);
+  logged.run.start_fit();
+  logged.run.send(measured_event({{"queue", 3}}));
+  CHECK(logged.measured_text() == "epoch,step,queue\n0,0,3\n");
+}
+
+TEST_CASE("a resumed run cuts measurements off that came after its checkpoint") {
+  const TemporaryFolder folder;
+  Logged first(folder);
+  first.run.start_fit(logging_every(1));
+  std::string kept;
+  SUBCASE("with measurements before it") {
+    first.measure({{"train/time", 0.5}});
+    kept = "epoch,step,train/time\n0,0,0.5\n";
+  }
+  SUBCASE("without") {}
+  const StateDict saved = first.callback->state_dict();
+  const RunState state = first.run.state();
+  first.measure({{"other", 7}, {"train/time", 1}});
+  Logged second(folder, state);
+  second.run.resume(saved);
+  CHECK(second.measured_text() == kept);
+  second.measure({{"train/time", 2}});
+  CHECK(second.measured_text() == (kept.empty() ? "epoch,step,train/time\n" : kept) + "0,0,2\n");
+}
+
+TEST_CASE("a fresh run starts a fresh file of measurements") {
+  const TemporaryFolder folder;
+  write(folder.path() / "metrics_measured.csv", "old\n");
+  Logged logged(folder);
+  logged.run.start_fit();
+  CHECK(logged.measured_text().empty());
 }

@@ -154,9 +154,8 @@ void SpikeDetection::report(const BadBatch& batch, Control& control) {
 
 void SpikeDetection::on(const TrainEpochEnded&, Control& control) {
   if (last_batch_ && values_seen_ == 0) {
-    throw ConfigError(
-        "SpikeDetection: no batch has logged '" + options_.monitor +
-        "' with on_step, which is what it watches ('monitor'); known by now: " + logged_metric_names(control.run()));
+    throw ConfigError(missing_metric("SpikeDetection", options_.monitor, control.run()) +
+                      "; it must be logged at every step, with on_step");
   }
 }
 

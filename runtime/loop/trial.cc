@@ -162,7 +162,7 @@ TrialResult make_steps(const TrialGround& ground, const TrialOptions& options) {
 void run_forward_batches(const TrialGround& ground, DataLoader& loader) {
   Module& module = ground.training.module();
   ModuleContext context(module);
-  context.set_emit([](const v1::UserEvent&) {});
+  context.set_emit([](const auto&) {});
   MetricCollector nowhere;
   const torch::NoGradGuard no_grad;
   set_modules_in_eval_mode(module, ground.training.modules_not_training());

@@ -12,6 +12,7 @@
 #include "troupe/callbacks/averaging/stochastic_weight_averaging.h"
 #include "troupe/callbacks/checkpointing/model_checkpoint.h"
 #include "troupe/callbacks/finetuning/backbone_finetuning.h"
+#include "troupe/callbacks/finetuning/model_pruning.h"
 #include "troupe/callbacks/finetuning/parameter_groups.h"
 #include "troupe/callbacks/logging/csv_logger.h"
 #include "troupe/callbacks/monitoring/learning_rate_monitor.h"

@@ -26,7 +26,7 @@ at::Tensor take_lowest(const at::Tensor& scores, const at::Tensor& pruned, const
 }
 
 at::Tensor random_row(int64_t size, const PruningRound& round) {
-  return at::rand({size}, round.generator, torch::dtype(torch::kDouble));
+  return at::rand({size}, round.generator.value(), torch::dtype(torch::kDouble));
 }
 
 /// A score for each element, as a row on the CPU.

@@ -1,17 +1,23 @@
 // The order in which callbacks are added changes nothing: every permutation of six of them, of every kind, gives the
-// same weights, the same events, the same checkpoints and the same files.
+// same weights, the same events, the same checkpoints and the same files; and so does each place among them of one that
+// works on the live module.
 #include <doctest/doctest.h>
 #include <torch/torch.h>
 
 #include <algorithm>
-#include <array>
 #include <numeric>
+#include <optional>
+#include <set>
+#include <vector>
 
 #include "tests/support/files.h"
 #include "tests/support/run_fingerprint.h"
 #include "tests/support/tiny_fit.h"
 #include "troupe/actors/trainer.h"
+#include "troupe/callbacks/averaging/ema_weight_averaging.h"
+#include "troupe/callbacks/averaging/stochastic_weight_averaging.h"
 #include "troupe/callbacks/checkpointing/model_checkpoint.h"
+#include "troupe/callbacks/finetuning/model_pruning.h"
 #include "troupe/callbacks/logging/csv_logger.h"
 #include "troupe/callbacks/monitoring/learning_rate_monitor.h"
 #include "troupe/callbacks/stopping/early_stopping.h"
@@ -65,7 +71,8 @@ struct StageCounter {
 };
 
 constexpr int kCallbacks = 6;
-using Order = std::array<int, kCallbacks>;
+using Order = std::vector<int>;
+enum LiveCallback { kAveraging = kCallbacks, kStochasticAveraging, kPruning };
 
 void add(Trainer& trainer, int which) {
   switch (which) {
@@ -83,6 +90,15 @@ void add(Trainer& trainer, int which) {
       break;
     case 4:
       trainer.add(Stages(), "stages");
+      break;
+    case kAveraging:
+      trainer.add(EMAWeightAveraging({.decay = 0.5}));
+      break;
+    case kStochasticAveraging:
+      trainer.add(StochasticWeightAveraging({.annealing_epochs = 0, .swa_epoch_start = 1, .swa_lrs = {0.02}}));
+      break;
+    case kPruning:
+      trainer.add(ModelPruning({.amount = 0.3}));
       break;
     default:
       trainer.add(StageCounter(), "stage counter");
@@ -122,7 +138,7 @@ Fingerprint train(const fs::path& run_dir, const Order& order) {
 
 TEST_CASE("every order of six callbacks gives the same weights, events, checkpoints and files") {
   const TemporaryFolder folder;
-  Order order{};
+  Order order(kCallbacks);
   std::iota(order.begin(), order.end(), 0);
   const Fingerprint first = train(folder.path() / "first", order);
   // The callbacks did what makes orders matter.
@@ -138,4 +154,25 @@ TEST_CASE("every order of six callbacks gives the same weights, events, checkpoi
     REQUIRE(differing == std::set<std::string>());
   }
   CHECK(orders == 720);
+}
+
+TEST_CASE("every place of a callback that works on the live module gives the same") {
+  const TemporaryFolder folder;
+  Order others(kCallbacks);
+  std::iota(others.begin(), others.end(), 0);
+  const Fingerprint without = train(folder.path() / "without", others);
+  for (const int live : {kAveraging, kStochasticAveraging, kPruning}) {
+    CAPTURE(live);
+    std::optional<Fingerprint> first;
+    for (int place = 0; place <= kCallbacks; ++place) {
+      Order order = others;
+      order.insert(order.begin() + place, live);
+      const fs::path run_dir = folder.path() / "run";
+      const Fingerprint items = train(run_dir, order);
+      fs::remove_all(run_dir);
+      first = first ? first : items;
+      REQUIRE(differences(*first, items) == std::set<std::string>());
+    }
+    CHECK(differences(without, *first).contains("weights"));
+  }
 }

@@ -256,8 +256,7 @@ TEST_CASE("SpikeDetection refuses a metric that no batch logs") {
   Spiked spiked;
   spiked.run.start_fit();
   spiked.run.train_batch({{"losses", 1.0}});
-  CHECK_THROWS_WITH_AS(spiked.run.end_epoch(), doctest::Contains("no batch has logged 'loss' with on_step"),
-                       ConfigError);
+  CHECK_THROWS_WITH_AS(spiked.run.end_epoch(), doctest::Contains("metric 'loss' is missing"), ConfigError);
 }
 
 TEST_CASE("SpikeDetection refuses options that make no sense, and a file that cannot be") {

@@ -12,6 +12,7 @@
 #include "troupe/callbacks/builtin_callbacks.h"
 #include "troupe/callbacks/live_callbacks.h"
 #include "troupe/deploy/flags.h"
+#include "troupe/deploy/replay_command.h"
 #include "troupe/runtime/base/error.h"
 #include "troupe/runtime/base/version.h"
 #include "troupe/runtime/callback/exception_text.h"
@@ -252,6 +253,15 @@ int carry_out(Command& command, Experiment& experiment) {
   return predicted.signal == 0 && predicted.lost.empty() ? 0 : report_end(predicted);
 }
 
+/// Runs it; what it has printed has reached standard output then.
+int with_output(const std::function<int()>& action) {
+  const int status = action();
+  if (!std::cout.flush()) {
+    throw IoError("cannot write to standard output");
+  }
+  return status;
+}
+
 /// The text of the exception being handled, on one line.
 std::string one_line_error() {
   return on_one_line(current_exception_text());
@@ -285,17 +295,19 @@ int run(int argc, char** argv, Experiment& experiment) {
     add("test", "run the test data through the model");
     add("predict", "print the model's predictions, one JSON array a sample");
     add("config", "print the configuration in force, as --config takes it");
+    std::function<int()> replay;
+    add_replay_command(app, experiment.registry, replay);
     if (const auto status = parse_arguments(app, {argv + 1, argv + argc})) {
       return *status;
+    }
+    if (replay) {
+      doing += " replay";
+      return with_output(replay);
     }
     for (const auto& command : commands) {
       if (command->chosen()) {
         doing += " " + command->name();
-        const int status = carry_out(*command, experiment);
-        if (!std::cout.flush()) {
-          throw IoError("cannot write to standard output");
-        }
-        return status;
+        return with_output([&] { return carry_out(*command, experiment); });
       }
     }
     return 2;

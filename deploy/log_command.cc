@@ -176,6 +176,7 @@ void add_log_command(CLI::App& tool, Action& action) {
       "A log that ends between two records but without RunEnded is sound and \"not ended\".\n"
       "Example:\n  troupe log verify RUN && echo sound");
   verify_command->callback([verified, &action] { action = [verified] { return verify(*verified); }; });
+  add_log_diff_command(*log, action);
 }
 
 }  // namespace troupe

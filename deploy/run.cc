@@ -13,6 +13,7 @@
 #include "troupe/callbacks/live_callbacks.h"
 #include "troupe/deploy/callbacks_command.h"
 #include "troupe/deploy/flags.h"
+#include "troupe/deploy/replay_command.h"
 #include "troupe/runtime/base/error.h"
 #include "troupe/runtime/base/version.h"
 #include "troupe/runtime/callback/exception_text.h"
@@ -297,12 +298,18 @@ int run(int argc, char** argv, Experiment& experiment) {
     add("config", "print the configuration in force, as --config takes it");
     std::function<int()> list_callbacks;
     add_callbacks_command(app, experiment.registry, list_callbacks);
+    std::function<int()> replay;
+    add_replay_command(app, experiment.registry, replay);
     if (const auto status = parse_arguments(app, {argv + 1, argv + argc})) {
       return *status;
     }
     if (list_callbacks) {
       doing += " callbacks";
       return with_output(list_callbacks);
+    }
+    if (replay) {
+      doing += " replay";
+      return with_output(replay);
     }
     for (const auto& command : commands) {
       if (command->chosen()) {

@@ -2,24 +2,13 @@
 #include <csignal>
 #include <iostream>
 
+#include "troupe/callbacks/builtin_callbacks.h"
 #include "troupe/deploy/commands.h"
+#include "troupe/deploy/replay_command.h"
 #include "troupe/runtime/base/error.h"
 #include "troupe/runtime/file/file_size_signal.h"
-#include "troupe/runtime/log/event_log_segments.h"
 
 namespace troupe {
-
-RunPaths find_run(const std::filesystem::path& root) {
-  RunPaths paths{root};
-  if (!std::filesystem::is_directory(root)) {
-    throw IoError("no run directory " + root.string() + ": expected a folder with " +
-                  log_segment_path("events", 1).string());
-  }
-  if (!has_run(root)) {
-    throw IoError(root.string() + " is not a run directory: expected " + log_segment_path(paths.events(), 1).string());
-  }
-  return paths;
-}
 
 namespace {
 
@@ -48,9 +37,12 @@ int run_tool(int argc, char** argv) {
   add_log_command(tool, action);
   add_state_command(tool, action);
   add_checkpoint_command(tool, action);
+  CallbackRegistry registry;
+  register_builtin_callbacks(registry);
+  add_replay_command(tool, registry, action);
   tool.footer(
       "RUN is a run directory: it holds events/, checkpoints/ and config.json.\n"
-      "Exit status: 0 done; 1 damage found, or not there; 2 wrong usage.\n"
+      "Exit status: 0 done; 1 damage or a difference found, or not there; 2 wrong usage.\n"
       "Examples:\n  troupe log show RUN\n  troupe state RUN --at step=100\n  troupe checkpoint verify FILE");
   try {
     tool.parse(argc, argv);

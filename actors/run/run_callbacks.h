@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "troupe/runtime/callback/callback.h"
+#include "troupe/runtime/callback/callback_states.h"
 #include "troupe/runtime/event/repeated_inputs.h"
 #include "troupe/runtime/module/module.h"
 #include "troupe/runtime/options/trainer_options.h"
@@ -14,8 +15,6 @@
 namespace troupe {
 
 // Which callbacks a call of the Trainer has.
-
-using Callbacks = std::vector<std::shared_ptr<Callback>>;
 
 /// Throws ConfigError where one of them has this state key, or where it is not UTF-8.
 void require_new_state_key(const Callbacks& callbacks, const std::string& key);
@@ -29,12 +28,6 @@ bool has_timer(const Callbacks& callbacks);
 
 /// Tells each callback where the run keeps its files, and lets it prepare its own. Throws what one of them throws.
 void prepare_files(const Callbacks& callbacks, const std::filesystem::path& run_directory, Stage stage);
-
-/// Gives each callback its state of a checkpoint, by its state key; then each state whose key no callback has to the
-/// only callback without one that takes it (takes_state_of), if there is one. What was loaded, by the present state
-/// keys; each still has the key that it was saved under. States that nobody takes are reported on standard error.
-std::map<std::string, v1::CallbackState> load_states(const Callbacks& callbacks,
-                                                     const std::vector<v1::CallbackState>& states);
 
 /// What clocks decided about callbacks whose states were saved under other keys is about their present keys afterwards.
 void rename_callbacks(KnownInputs& known, const std::map<std::string, v1::CallbackState>& loaded);

@@ -248,9 +248,58 @@ TEST_CASE_FIXTURE(ResumedRun, "wrong usage exits with 2 and one line") {
   }
 }
 
+TEST_CASE_FIXTURE(ResumedRun, "replay says what it compared, and what-if files that name nobody are refused") {
+  const auto replayed = troupe_tool("replay " + run);
+  CHECK(replayed.status == 0);
+  CHECK(replayed.output == "7 events, 0 decisions reproduced, 0 diverged, 0 states equal\n");
+  CHECK(contains(troupe_tool("replay --json " + run).output, R"("first_divergence":null)"));
+  const std::string others = run + "/others.json";
+  overwrite_file(others, R"([{"type": "EarlyStopping", "monitor": "loss"}])");
+  const auto asked = troupe_tool("replay --callbacks " + others + " " + run);
+  CHECK(asked.status == 0);
+  CHECK(contains(asked.output, "would not have stopped; the run ended at epoch 0, step 4"));
+  CHECK(
+      contains(troupe_tool("replay --json --callbacks " + others + " " + run).output, R"({"decisions":[],"ended":{)"));
+  for (const char* wrong :
+       {"", "[]", "{}", R"([{"type": "Nobody"}])", R"([{"type": "EarlyStopping", "patience": 1}])"}) {
+    CAPTURE(wrong);
+    overwrite_file(others, wrong);
+    const auto refused = troupe_tool("replay --callbacks " + others + " " + run);
+    CHECK(refused.status == 2);
+    CHECK(contains(refused.output, others));
+    CHECK(lines(refused.output) == 1);
+  }
+  CHECK(troupe_tool("replay --from epoch=9 " + run).status == 1);
+  CHECK(troupe_tool("replay --from never " + run).status == 2);
+  CHECK(troupe_tool("replay /nowhere").output ==
+        "troupe: no run directory /nowhere: expected a folder with events/00000001.tfrecord\n");
+}
+
+TEST_CASE_FIXTURE(ResumedRun, "replay refuses a damaged log") {
+  const auto first = log_segment_path(folder.path() / "events", 1);
+  cut(first, 3);
+  const auto damaged = troupe_tool("replay " + run);
+  CHECK(damaged.status == 1);
+  CHECK(contains(damaged.output, first.string()));
+}
+
+TEST_CASE_FIXTURE(ResumedRun, "log diff tells whether two runs are equal, and where they part") {
+  const ResumedRun other;
+  const auto equal = troupe_tool("log diff " + run + " " + other.run);
+  CHECK(equal.status == 0);
+  CHECK(equal.output.ends_with("equal\n"));
+  const TemporaryFolder shorter;
+  write_log(shorter.path() / "events", {run_started_event(), batch_event(2, 1)});
+  const auto different = troupe_tool("log diff " + run + " " + shorter.path().string());
+  CHECK(different.status == 1);
+  CHECK(contains(different.output, "the runs part after 1 equal events\n  A: seq 3, fit epoch 0 batch 1 step 2"));
+  CHECK(contains(different.output, "B: no other event\n"));
+  CHECK(contains(troupe_tool("log diff --json " + run + " " + other.run).output, R"("equal":true)"));
+}
+
 TEST_CASE("help teaches by example at every level") {
-  for (const char* command :
-       {"", "log", "log show", "log verify", "state", "checkpoint", "checkpoint show", "checkpoint verify"}) {
+  for (const char* command : {"", "log", "log show", "log verify", "log diff", "replay", "state", "checkpoint",
+                              "checkpoint show", "checkpoint verify"}) {
     CAPTURE(command);
     const auto help = troupe_tool(std::string(command) + " --help");
     CHECK(help.status == 0);

@@ -4,11 +4,13 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <vector>
 
 #include "tests/support/places.h"
 #include "tests/support/run_shell.h"
 #include "tests/support/temporary_folder.h"
+#include "troupe/runtime/file/file.h"
 
 using namespace troupe;
 namespace fs = std::filesystem;
@@ -77,6 +79,11 @@ TEST_CASE("a fit interrupted by SIGTERM exits with 143 and goes on to the same m
   CHECK(digits("fit --resume " + broken).status == 0);
   CHECK(run_shell("cmp " + whole + "/metrics.csv " + broken + "/metrics.csv").output.empty());
   CHECK(tool("log verify " + broken).status == 0);
+  const auto replayed = tool("replay " + broken);
+  CAPTURE(replayed.output);
+  CHECK(replayed.status == 0);
+  CHECK(replayed.output.find(" 0 diverged, ") != std::string::npos);
+  CHECK(tool("log diff " + whole + " " + broken).status == 0);
 }
 
 TEST_CASE("the log of a fit is one JSON event a line from seq 1, and the state is there for every epoch") {
@@ -103,6 +110,32 @@ TEST_CASE("a fit is forked into a run of its own, with other options, and what i
   CHECK(tool("log verify " + second).status == 0);
   check_refused(digits("fit --resume " + first + " --fork --run-dir " + second), 2, "holds a run already");
   check_refused(digits("fit --fork --run-dir " + (folder.path() / "third").string()), 2, "--resume");
+}
+
+TEST_CASE("the commands of docs/replay.md run, and the fit that they make replays") {
+  const TemporaryFolder folder;
+  const std::string page = read_file(testing::source_root() / "docs" / "replay.md");
+  const std::string begin = "```sh\n";
+  const auto start = page.find(begin) + begin.size();
+  std::istringstream commands(page.substr(start, page.find("```", start) - start));
+  std::vector<std::string> printed;
+  for (std::string line; std::getline(commands, line);) {
+    CAPTURE(line);
+    const std::string folder_of_page = "build/release/bin";
+    REQUIRE(line.starts_with(folder_of_page));
+    const auto result = run_shell("cd " + folder.path().string() + " && " + testing::program_dir().string() +
+                                  line.substr(folder_of_page.size()));
+    CAPTURE(result.output);
+    CHECK(result.status == 0);
+    printed.push_back(result.output);
+  }
+  REQUIRE(printed.size() == 3);
+  CHECK(printed[1].find(" 0 diverged, ") != std::string::npos);
+  CHECK(printed[1].find("not replayed") == std::string::npos);
+  CHECK(printed[2].ends_with("equal\n"));
+  const std::string run = (folder.path() / "R").string();
+  CHECK(tool("replay " + run).output == printed[1]);
+  CHECK(tool("replay " + run + " --json").output.find("\"first_divergence\":null") != std::string::npos);
 }
 
 TEST_CASE("wrong input is refused in one line that says what is allowed") {

@@ -30,7 +30,7 @@ struct Rooms {
 };
 const std::array<Rooms, 3> kRooms = {{{"runtime",
                                        {"base", "file", "plot", "options", "state", "event", "callback", "checkpoint",
-                                        "log", "interchange", "schedule", "data", "module", "loop"},
+                                        "log", "replay", "interchange", "schedule", "data", "module", "loop"},
                                        {}},
                                       {"callbacks",
                                        {"common", "stopping", "checkpointing", "monitoring", "progress", "logging",

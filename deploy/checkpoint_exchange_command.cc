@@ -51,8 +51,9 @@ int run_export(const ExportArguments& arguments) {
   if (output.empty()) {
     output = std::filesystem::path(arguments.file).replace_extension(extension(format));
   }
-  const Exported exported =
-      export_checkpoint(arguments.file, output, {format, kWhat.at(arguments.what), existing(output, arguments.force)});
+  const Exported exported = export_checkpoint(
+      arguments.file, output,
+      {.existing = existing(output, arguments.force), .format = format, .what = kWhat.at(arguments.what)});
   std::cout << output.string() << ": " << exported.tensors << " tensors, " << exported.tensor_bytes
             << " tensor bytes\n";
   return 0;

@@ -46,8 +46,11 @@ class CSVLogger : public MetricPoints<CSVLogger> {
   // All throw IoError when the file cannot be made or written.
   void on(const FitStarted& event);
   void on(const RunResumed& event);
-  using MetricPoints::on;
   void on(const v1::Measured& measured, const RunState& run);
+  void on(const TrainBatchEnded& event, const RunState& run) { take(event, run); }
+  void on(const TrainEpochEnded& event, const RunState& run) { take(event, run); }
+  void on(const ValidationEpochEnded& event, const RunState& run) { take(event, run); }
+  void on(const TestEpochEnded& event, const RunState& run) { take(event, run); }
 
   /// What is written is durable when it returns.
   StateDict state_dict() const;

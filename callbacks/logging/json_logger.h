@@ -44,7 +44,10 @@ class JSONLogger : public MetricPoints<JSONLogger> {
   void on(const FitStarted& event);
   void on(const RunResumed& event);
   void on(const v1::Measured& measured, const RunState& run);
-  using MetricPoints::on;
+  void on(const TrainBatchEnded& event, const RunState& run) { take(event, run); }
+  void on(const TrainEpochEnded& event, const RunState& run) { take(event, run); }
+  void on(const ValidationEpochEnded& event, const RunState& run) { take(event, run); }
+  void on(const TestEpochEnded& event, const RunState& run) { take(event, run); }
 
   /// What is written is durable when it returns.
   StateDict state_dict() const;

@@ -68,16 +68,16 @@ void TensorBoardLogger::on(const Event& event, const RunState& run) {
       begin(event.run_resumed().resumed_at_unix_us(), event, event.run_resumed().config_json(), /*fit=*/true);
       break;
     case Event::kTrainBatchEnded:
-      MetricPoints::on(event.train_batch_ended(), run);
+      take(event.train_batch_ended(), run);
       break;
     case Event::kTrainEpochEnded:
-      MetricPoints::on(event.train_epoch_ended(), run);
+      take(event.train_epoch_ended(), run);
       break;
     case Event::kValidationEpochEnded:
-      MetricPoints::on(event.validation_epoch_ended(), run);
+      take(event.validation_epoch_ended(), run);
       break;
     case Event::kTestEpochEnded:
-      MetricPoints::on(event.test_epoch_ended(), run);
+      take(event.test_epoch_ended(), run);
       break;
     case Event::kRunEnded:
       end(event.run_ended().status());

@@ -46,8 +46,8 @@ TEST_CASE("tensors come out of a state dict as they went in, in their order") {
     CAPTURE(tensors[i].name);
     const at::Tensor wanted = tensors[i].tensor.contiguous();
     CHECK(read[i].name == tensors[i].name);
-    CHECK(read[i].tensor.scalar_type() == wanted.scalar_type());
-    CHECK(read[i].tensor.sizes() == wanted.sizes());
+    CHECK((read[i].tensor.scalar_type() == wanted.scalar_type()));
+    CHECK((read[i].tensor.sizes() == wanted.sizes()));
     REQUIRE(read[i].tensor.nbytes() == wanted.nbytes());
     CHECK(std::string(static_cast<const char*>(read[i].tensor.data_ptr()), wanted.nbytes()) ==
           std::string(static_cast<const char*>(wanted.data_ptr()), wanted.nbytes()));

@@ -50,9 +50,8 @@ struct StoppedRun : WrittenRun {
 
   static v1::Command vote(int records) {
     v1::Command command;
-    command.mutable_stop()->set_reason("Monitored metric val_loss did not improve in the last " +
-                                       std::to_string(records) +
-                                       " records. Best score: 0.400. Signaling Trainer to stop.");
+    command.mutable_stop()->set_reason("EarlyStopping: val_loss has not improved for " + std::to_string(records) +
+                                       " checks (best 0.4 in epoch 1); stopping");
     return command;
   }
 

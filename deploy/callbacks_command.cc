@@ -13,7 +13,11 @@ struct CallbacksRequest {
 };
 
 std::string value_of(const OptionInfo& option) {
-  return option.required ? "required" : "= " + (option.default_value.empty() ? "\"\"" : option.default_value);
+  if (option.required &&
+      (option.default_value.empty() || option.default_value == "none" || option.default_value == "[]")) {
+    return "required";
+  }
+  return "= " + (option.default_value.empty() ? "\"\"" : option.default_value);
 }
 
 std::string padded(const std::string& text, size_t width) {

@@ -261,7 +261,7 @@ TEST_CASE_FIXTURE(JudgedRun, "the log of a fit replays: every decision, every st
   }
   CHECK(report.states_equal == 4 * files);
   CHECK(report.not_replayable.empty());
-  CHECK(folder_content(run_dir) == before);
+  CHECK((folder_content(run_dir) == before));
 }
 
 TEST_CASE_FIXTURE(ResumedJudgedRun, "a resumed run replays, with the states that its second process loaded") {

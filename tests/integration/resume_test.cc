@@ -252,10 +252,10 @@ TEST_CASE("resuming needs every item of the checkpoint") {
     CAPTURE(item);
     CHECK(is_noticed(in_training, change));
   }
-  for (size_t i = 0; i < 3; ++i) {
+  for (size_t i = 0; i < 5; ++i) {
     CAPTURE(i);
     CHECK(is_noticed(in_training, [i](auto& parts) {
-      REQUIRE(parts.callback_states.size() == 3);
+      REQUIRE(parts.callback_states.size() == 5);
       parts.callback_states.erase(parts.callback_states.begin() + static_cast<std::ptrdiff_t>(i));
     }));
   }

@@ -50,7 +50,14 @@ inline Fingerprint checkpoint_items(const std::filesystem::path& file) {
   state.mutable_loop()->mutable_pending()->clear_cause_seq();  // A seq depends on environmental events.
   items["training_state"] = state.SerializeAsString();
   for (const auto& callback : data.callback_states) {
-    items["callback " + callback.state_key()] = callback.state().SerializeAsString();
+    v1::StateDict kept = callback.state();
+    auto* entries = kept.mutable_entries();
+    for (int i = entries->size() - 1; i >= 0; --i) {  // No two runs begin at the same time.
+      if (entries->Get(i).name() == "clock_zero_unix_us") {
+        entries->DeleteSubrange(i, 1);
+      }
+    }
+    items["callback " + callback.state_key()] = kept.SerializeAsString();
   }
   items["run_state"] = RunState::from_proto(data.run_state).deterministic_bytes();
   return items;

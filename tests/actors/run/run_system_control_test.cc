@@ -81,6 +81,12 @@ struct PromptVoter {
   }
 };
 
+struct PromptThrower {
+  static constexpr CallbackPolicy kPolicy{.on_failure = FailurePolicy::kDetach, .prompt = true};
+  void on(const TrainBatchEnded& /*event*/, Control& /*control*/) { throw std::runtime_error("no answer"); }
+  std::string state_key() const { return "PromptThrower"; }
+};
+
 struct BatchCounter {
   std::string state_key() const { return "BatchCounter"; }
   int batches = 0;
@@ -161,11 +167,6 @@ TEST_CASE("what only prompt controllers were asked about is in the log and with 
 }
 
 TEST_CASE("a prompt controller that throws is detached where its policy says so, and is not asked again") {
-  struct PromptThrower {
-    static constexpr CallbackPolicy kPolicy{.on_failure = FailurePolicy::kDetach, .prompt = true};
-    void on(const TrainBatchEnded& /*event*/, Control& /*control*/) { throw std::runtime_error("no answer"); }
-    std::string state_key() const { return "PromptThrower"; }
-  };
   ActorRun run;
   run.add(PromptThrower(), PromptThrower::kPolicy);
   run.start();

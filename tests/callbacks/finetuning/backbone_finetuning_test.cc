@@ -75,6 +75,7 @@ std::vector<Tensors> plain_backbone_training(size_t unfrozen, const std::vector<
   torch::manual_seed(7);
   SmallModule module;
   module.train();
+  torch::manual_seed(TrainerOptions().seed);  // As a fit begins.
   torch::optim::SGD optimizer(split_parameter_groups(module, "backbone"), torch::optim::SGDOptions(0.1).momentum(0.9));
   const auto linear = module.named_modules("", false)["backbone.0"];
   std::vector<Tensors> states;

@@ -141,7 +141,7 @@ TEST_CASE("a module whose steps are all skipped is stopped after max_consecutive
   SUBCASE("in a row") {
     PoisonedModule module(Poison::kHeadGradient, {1, 2, 3, 4, 5});
     const auto guarded =
-        guard(module, folder.path(), {.action = NanAction::kSkipStep, .max_consecutive_skips = 2}, epochs(1));
+        guard(module, folder.path(), {.action = NanAction::kSkipStep, .max_consecutive_skips = 2}, epochs(2));
     CHECK(guarded.result.status == v1::RUN_STATUS_STOPPED);
     CHECK(module.weights.size() == 4);  // Batches 1 and 2 were skipped, 3 was one too many.
     CHECK(text_of(guarded.found.at(2), "action") == "stop");
@@ -174,7 +174,7 @@ TEST_CASE("a loss alone that is not finite is told of, and stops only with the a
   }
   SUBCASE("stop") {
     PoisonedModule module(Poison::kInfiniteLossAlone, {2});
-    const auto guarded = guard(module, folder.path(), {}, epochs(1));
+    const auto guarded = guard(module, folder.path(), {}, epochs(2));
     CHECK(guarded.result.stop_reason == "the loss is not finite");
     CHECK(module.weights.size() == 3);
   }
@@ -184,7 +184,7 @@ TEST_CASE("parameters that are not finite stop the run whatever the action, unle
   const TemporaryFolder folder;
   SUBCASE("looked at") {
     PoisonedModule module(Poison::kParameter, {2});
-    const auto guarded = guard(module, folder.path(), {.action = NanAction::kSkipStep}, epochs(1));
+    const auto guarded = guard(module, folder.path(), {.action = NanAction::kSkipStep}, epochs(2));
     CHECK(guarded.result.stop_reason == "parameter backbone.0.bias is not finite");
     CHECK(text_of(guarded.found.at(0), "kind") == "parameter");
     CHECK(module.weights.size() == 3);
@@ -205,7 +205,7 @@ TEST_CASE("running means that are not finite are found in the buffers") {
       named_buffers()["backbone.1.running_mean"].fill_(kBad);
     }
   } module;
-  const auto guarded = guard(module, folder.path(), {.action = NanAction::kSkipStep}, epochs(1));
+  const auto guarded = guard(module, folder.path(), {.action = NanAction::kSkipStep}, epochs(2));
   CHECK(guarded.result.stop_reason == "buffer backbone.1.running_mean is not finite");
 }
 

@@ -72,7 +72,7 @@ TEST_CASE("each batch's prediction is a file for NumPy") {
   const TemporaryFolder folder;
   const auto result = predict(folder.path(), {});
   REQUIRE(result.predictions.size() == 3);
-  const auto predictions = folder.path() / "predictions";
+  const auto predictions = std::filesystem::path(result.run_dir) / "predictions";
   CHECK(files_below(predictions) ==
         Files{"dataloader_0/batch_0.npz", "dataloader_0/batch_1.npz", "dataloader_0/batch_2.npz"});
   for (size_t i = 0; i < 3; ++i) {
@@ -88,9 +88,9 @@ TEST_CASE("all predictions of a loader are one array at the end") {
   const TemporaryFolder folder;
   const auto result = predict<TwoLoaders>(
       folder.path(), {.dirpath = "out", .format = PredictionFormat::kTorch, .write_interval = WriteInterval::kEpoch});
-  CHECK(files_below(folder.path() / "out") == Files{"predictions.pt"});
-  CHECK(WeightsFile(folder.path() / "out/predictions.pt").format() == "torch.save");
-  const auto tensors = tensors_in(folder.path() / "out/predictions.pt");
+  CHECK(files_below(std::filesystem::path(result.run_dir) / "out") == Files{"predictions.pt"});
+  CHECK(WeightsFile(std::filesystem::path(result.run_dir) / "out/predictions.pt").format() == "torch.save");
+  const auto tensors = tensors_in(std::filesystem::path(result.run_dir) / "out/predictions.pt");
   REQUIRE(tensors.size() == 2);
   REQUIRE(result.predictions.size() == 4);
   const std::vector<at::Tensor> first(result.predictions.begin(), result.predictions.begin() + 3);
@@ -117,10 +117,12 @@ TEST_CASE("a number a batch is an array of one element, and nothing is left out"
   const auto mean_of_some = [](const at::Tensor& prediction, int64_t batch_index) {
     return batch_index == 1 ? at::Tensor() : prediction.mean();
   };
-  predict(folder.path(), {.write_interval = WriteInterval::kBatchAndEpoch}, ShapedModule(mean_of_some));
-  CHECK(files_below(folder.path() / "predictions") ==
+  const auto result =
+      predict(folder.path(), {.write_interval = WriteInterval::kBatchAndEpoch}, ShapedModule(mean_of_some));
+  CHECK(files_below(std::filesystem::path(result.run_dir) / "predictions") ==
         Files{"dataloader_0/batch_0.npz", "dataloader_0/batch_2.npz", "predictions.npz"});
-  CHECK(tensors_in(folder.path() / "predictions/predictions.npz").at("dataloader_0").sizes() == at::IntArrayRef({2}));
+  CHECK(tensors_in(std::filesystem::path(result.run_dir) / "predictions/predictions.npz").at("dataloader_0").sizes() ==
+        at::IntArrayRef({2}));
 }
 
 TEST_CASE("predictions that are no parts of one array are an error that names them") {

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include <cmath>
 #include <sstream>
 
@@ -66,19 +68,29 @@ TEST_CASE("the rate at which the loss falls fastest is commanded before the firs
   fit.run();
   const LrCurve& curve = finder->curve();
   REQUIRE(curve.rates.size() > 13);
-  size_t steepest = 10;  // Those before are not suggested. The logarithms of the rates are evenly spaced.
-  for (size_t i = 11; i + 2 < curve.rates.size(); ++i) {
-    const auto slope = [&](size_t at) { return curve.smoothed_losses[at + 1] - curve.smoothed_losses[at - 1]; };
-    if (i == 11 || slope(i) < slope(steepest)) {
-      steepest = i;
-    }
+  // Ten rates at the start and one at the end are not suggested. The logarithms of the rates are evenly spaced.
+  const size_t first = 10;
+  const size_t last = curve.rates.size() - 2;
+  const auto slope = [&](size_t at) {
+    const size_t before = std::max(first, at - 1);
+    const size_t after = std::min(last, at + 1);
+    return (curve.smoothed_losses[after] - curve.smoothed_losses[before]) / static_cast<double>(after - before);
+  };
+  size_t steepest = first;
+  for (size_t i = first; i <= last; ++i) {
+    steepest = slope(i) < slope(steepest) ? i : steepest;
   }
   REQUIRE(finder->suggestion());
   CHECK(*finder->suggestion() == curve.rates[steepest]);
   REQUIRE(fit.events<CommandApplied>().size() == 2);
-  const auto& command = fit.events<CommandApplied>()[0].command_applied().command();
-  CHECK(command.set_learning_rate().lr() == *finder->suggestion());
-  CHECK(command.set_learning_rate().group().empty());
+  const auto applied = fit.events<CommandApplied>();
+  const auto set = std::find_if(applied.begin(), applied.end(), [](const Event& event) {
+    return event.command_applied().command().has_set_learning_rate();
+  });
+  REQUIRE(set != applied.end());
+  const auto& command = set->command_applied().command().set_learning_rate();
+  CHECK(command.lr() == *finder->suggestion());
+  CHECK(command.group().empty());
   const auto values = found_values(fit.events<UserEvent>());
   CHECK(std::get<double>(values.at("lr")) == *finder->suggestion());
   CHECK(std::get<int64_t>(values.at("rates_tried")) == static_cast<int64_t>(curve.rates.size()));

@@ -192,9 +192,8 @@ void Relay::add_task(Subscriber& subscriber, std::function<void(CallbackHost&)> 
 }
 
 bool Relay::has_something_for(const Subscriber& subscriber) const {
-  return std::any_of(to_callbacks_.begin(), to_callbacks_.end(), [&](const Delivery& delivery) {
-    return subscriber.info.observes[delivery.event->body_case()];
-  });
+  return std::any_of(to_callbacks_.begin(), to_callbacks_.end(),
+                     [&](const Delivery& delivery) { return subscriber.info.observes[delivery.event->body_case()]; });
 }
 
 void Relay::relieve_shared_threads() {

@@ -121,7 +121,7 @@ TEST_CASE("callbacks lists what a file may name, with options, defaults and what
   CHECK((*found)["options"][0]["required"] == true);
 
   CHECK(program.run({"callbacks", "EarlyStoping"}) == 2);
-  CHECK(contains(program.errors,
-                          "tiny callbacks: unknown callback type 'EarlyStoping' (did you mean 'EarlyStopping'?)"));
+  CHECK(
+      contains(program.errors, "tiny callbacks: unknown callback type 'EarlyStoping' (did you mean 'EarlyStopping'?)"));
   CHECK(program.output.empty());
 }

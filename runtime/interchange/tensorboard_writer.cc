@@ -64,7 +64,10 @@ using HyperparameterMap = google::protobuf::Map<std::string, google::protobuf::V
 void add_flattened(const std::string& name, const nlohmann::json& json, HyperparameterMap& into) {
   if (json.is_object()) {
     for (const auto& [key, value] : json.items()) {
-      add_flattened(name.empty() ? key : name + "." + key, value, into);
+      std::string inner = name;
+      inner += name.empty() ? "" : ".";
+      inner += key;
+      add_flattened(inner, value, into);
     }
   } else if (json.is_boolean()) {
     into[name].set_bool_value(json.get<bool>());

@@ -6,7 +6,7 @@ namespace troupe {
 
 std::string decision_text(const v1::Command& command) {
   const auto* field = command.GetReflection()->GetOneofFieldDescriptor(command, command.GetDescriptor()->oneof_decl(0));
-  const std::string name(command_name(command));
+  std::string name(command_name(command));
   if (field == nullptr) {
     return name;
   }

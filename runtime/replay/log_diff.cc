@@ -118,7 +118,10 @@ void flatten(const nlohmann::json& json, const std::string& name, Fields& fields
     return;
   }
   for (const auto& [key, value] : json.items()) {
-    flatten(value, name.empty() ? key : name + "." + key, fields);
+    std::string inner = name;
+    inner += name.empty() ? "" : ".";
+    inner += key;
+    flatten(value, inner, fields);
   }
 }
 

@@ -11,7 +11,7 @@ using namespace troupe;
 
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kPlusInfinity = std::numeric_limits<double>::infinity();
 
 HistogramLogged histogram(const std::vector<double>& values, int buckets) {
   return make_histogram("h", std::span<const double>(values), buckets);
@@ -42,12 +42,12 @@ TEST_CASE("a histogram of floats is that of the same doubles") {
 }
 
 TEST_CASE("values that are not finite are counted apart") {
-  const auto counted = histogram({kInfinity, 2, std::numeric_limits<double>::quiet_NaN(), 1, -kInfinity}, 2);
+  const auto counted = histogram({kPlusInfinity, 2, std::numeric_limits<double>::quiet_NaN(), 1, -kPlusInfinity}, 2);
   CHECK(bucket_counts(counted) == std::vector<uint64_t>{1, 1});
   CHECK(counted.count() == 2);
   CHECK(counted.not_finite() == 3);
   CHECK(counted.max() == 2);
-  const auto none = histogram({kInfinity}, 2);
+  const auto none = histogram({kPlusInfinity}, 2);
   CHECK(none.count() == 0);
   CHECK(none.not_finite() == 1);
   CHECK(bucket_counts(none) == std::vector<uint64_t>{0});

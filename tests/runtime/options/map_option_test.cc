@@ -69,7 +69,7 @@ TEST_CASE("keys and values of a map have limits of their own, and nothing is con
 }
 
 TEST_CASE("a key that an object has twice is refused") {
-  CHECK(error_of_factors(R"({"factors": {"0": 4, "0": 2}})").find("0") != std::string::npos);
+  CHECK(error_of_factors(R"({"factors": {"0": 4, "0": 2}})").find('0') != std::string::npos);
   CHECK(error_of_factors(R"({"factors": {"0": 4, "0": 2}})") != "accepted");
 }
 

@@ -117,7 +117,7 @@ struct Wrong : Hook {
 
 #ifdef options_out_of_order  // does not match declaration order in
 struct Wrong : Hook {
-  static constexpr CallbackPolicy kPolicy{.max_restarts = 2, .on_failure = FailurePolicy::kDetach};
+  static constexpr CallbackPolicy kPolicy{.on_failure = FailurePolicy::kDetach, .max_restarts = 2};
 };
 #endif
 

@@ -57,7 +57,7 @@ std::string inflated(std::string data, size_t bytes) {
 
 /// The pixels of a PNG whose rows have the filter that looks to the left.
 std::string pixels_of(const std::string& png, const ImageSize& size) {
-  const size_t row_bytes = size.width * size.channels;
+  const size_t row_bytes = size_t{size.width} * size.channels;
   const std::string rows = inflated(chunks_of(png).at(1).data, (row_bytes + 1) * size.height);
   std::string pixels;
   for (size_t begin = 0; begin < rows.size(); begin += row_bytes + 1) {

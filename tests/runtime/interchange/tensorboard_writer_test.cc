@@ -136,6 +136,6 @@ TEST_CASE("a TensorBoard file is cut back to a size that it had, or to its last 
   CHECK(tensorboard_lines(path) == Lines{"0 brain.Event:2", "3 a 1"});
   TensorBoardWriter(path, first, 99).add_scalars(scalars("a", 4), kPlace);
   CHECK(tensorboard_lines(path) == Lines{"0 brain.Event:2", "3 a 1", "3 a 4"});
-  TensorBoardWriter(path, 0, 99);
+  const TensorBoardWriter emptied(path, 0, 99);
   CHECK(tensorboard_lines(path) == Lines{"0 brain.Event:2"});
 }

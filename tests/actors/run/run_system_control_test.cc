@@ -68,7 +68,7 @@ struct LateVoter {
   }
 };
 
-/// Runs on the loop's thread when it decides.
+/// Keeps the threads that it decides on.
 struct PromptVoter {
   static constexpr CallbackPolicy kPolicy{.prompt = true};
   std::string state_key() const { return "b"; }
@@ -135,7 +135,7 @@ TEST_CASE(
     "the loop runs the hooks of prompt controllers itself, after the events that they observe, in the same round") {
   ActorRun run;
   const auto voter = run.add(Voter{20, "a", {}});
-  const auto prompt = run.add(PromptVoter(), PromptVoter::kPolicy);
+  run.add(PromptVoter(), PromptVoter::kPolicy);
   run.start();
   for (uint64_t step = 1; step <= 20; ++step) {
     Event validated;
@@ -148,19 +148,21 @@ TEST_CASE(
   }
   run.finish();
   CHECK(voter->callback->seen.size() == 20);
-  CHECK(prompt->callback->threads == std::set{std::this_thread::get_id()});
 }
 
-TEST_CASE("what only prompt controllers were asked about is in the log and with the observers at the end") {
+TEST_CASE(
+    "the loop runs prompt hooks itself, and what only they were asked about is in the log and with observers at the "
+    "end") {
   ActorRun run;
   const auto seen = run.add(BatchCounter());
-  run.add(PromptVoter(), PromptVoter::kPolicy);
+  const auto prompt = run.add(PromptVoter(), PromptVoter::kPolicy);
   run.start();
   for (int step = 0; step < 100; ++step) {
     CHECK(run.ask_batch().decisions.size() == 1);
   }
   run.finish();
   CHECK(seen->callback->batches == 100);
+  CHECK(prompt->callback->threads == std::set{std::this_thread::get_id()});  // It observes nothing that came.
   const auto events = logged_events(run.path());
   CHECK(std::count_if(events.begin(), events.end(), [](const Event& event) { return event.has_train_batch_ended(); }) ==
         100);

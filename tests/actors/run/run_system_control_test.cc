@@ -131,8 +131,7 @@ TEST_CASE("all controllers of an event see the same state, and answer in canonic
   }
 }
 
-TEST_CASE(
-    "the loop runs the hooks of prompt controllers itself, after the events that they observe, in the same round") {
+TEST_CASE("a prompt controller answers after the events that it observes, in the same round as the others") {
   ActorRun run;
   const auto voter = run.add(Voter{20, "a", {}});
   run.add(PromptVoter(), PromptVoter::kPolicy);

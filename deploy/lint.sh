@@ -4,8 +4,8 @@
 # clang-tidy reads all sources of a kind as one file (the libraries' without LibTorch, the tests' with it, ...): nearly all of its time goes
 # into headers, and its analyser looks only into what is in the file that it is given. Sources whose private names clash are read apart,
 # which is slower and nothing else. Its analyser looks at 20,000 states of a function rather than at 225,000, which takes a quarter of the
-# time. With --all it looks at all of them, and reads the sources that include LibTorch's frontend (<torch/torch.h> or parts of it) too:
-# half an hour. First both tools have to report the faults that are planted for them.
+# time. With --all it looks at all of them, and reads the sources that include LibTorch's frontend (<torch/torch.h> or parts of it) too.
+# First both tools have to report the faults that are planted for them.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
